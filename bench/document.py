@@ -29,12 +29,18 @@ row is and how it is measured.
 processes, two workers, PostgreSQL (with fsync) and Redis, on this one machine, without a proxy and
 TLS in front; PostgreSQL and Redis count in its memory and CPU.
 
-Tables have medians, with the smallest and the largest run in brackets. A ratio is a figure of ours
-by the peer's: below 1 ours is faster or smaller, but for answers per second, where above 1 is
-better. Targets are for this product. The load average before the first figure of a part says how
-quiet the machine was: on a busy one all times are longer, and the ratios less sure. "Before" is the
-ratio of the run that this one replaced, perhaps of an earlier release, and ≠ says that the two
-differ by more than a fifth.
+Tables have medians, with the smallest and the largest run in brackets, or "one run". A ratio is a
+figure of ours by the peer's: below 1 ours is faster or smaller, but for answers and messages per
+second, where above 1 is better. ≥ before a figure: that service gave 95 % or more of what was asked
+for, and could perhaps give more; so its ratios are bounds (≤ and ≥), or nothing is known (–).
+Targets are for this product. The load average before the first figure of a part says how quiet the
+machine was: on a busy one all times are longer, and the ratios less sure.
+
+"Before" has the ratios of the run that this one replaced, perhaps of an earlier release, in the
+order of their columns; where a target is an absolute one, our figure of that run comes first, with
+its unit. ≠ behind one of them says that it and the one of this run differ by more than a fifth: the
+product has changed, or the machine, or the figure varies from run to run. What was not measured
+then is –.
 """
 
 CODES = """\
@@ -203,7 +209,7 @@ def section(
     }
     heading, text = PARTS[part]
     before = _section_of(part, old)
-    table = "\n".join(report.table(earlier.ratios(before)))
+    table = "\n".join(report.table(earlier.figures(before)))
     if replaced := MEASURED.search(before):
         rows["before"] = f"measured {replaced[1]}"
     facts_table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())

@@ -1,31 +1,40 @@
-"""The ratios of the page that a measurement replaces, to tell which ones agree with it."""
+"""The figures of the page that a measurement replaces, to tell which ones agree with it."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
+from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 
 AGREE_WITHIN = 0.2
-"""Ratios of two runs agree if the larger one is at most this part above the smaller one."""
+"""Figures of two runs agree if the larger one is at most this part above the smaller one."""
+
+# A figure or a ratio, perhaps as a bound; what follows, such as the spread, is of no interest.
+NUMBER = re.compile(r"(?:[≤≥] )?([\d,]+(?:\.\d+)?)(?: |$)")
 
 
-def ratios(section: str) -> dict[str, float]:
-    """Return the ratio of each row of a part of the page, by what the row measures."""
-    rows = [_cells(line) for line in section.splitlines() if line.startswith("| ")]
-    if not rows or "ratio" not in rows[0]:
+def figures(section: str) -> dict[str, dict[str, float]]:
+    """Return the numbers of each row of a part of the page, by the headings of their columns.
+
+    The rows by what they measure. A figure is its median; cells without a number are left out.
+    """
+    if "\n| " not in section:
         return {}
-    place, found = rows[0].index("ratio"), {}
-    for cells in rows[1:]:
-        # The rule below the heading, rows without a ratio, and the table of the machine.
-        with suppress(ValueError, IndexError):
-            found[cells[0]] = float(cells[place].replace(",", ""))
-    return found
+    lines = dropwhile(lambda line: not line.startswith("| "), section.splitlines())
+    (_, *headings), _rule, *rows = map(_cells, takewhile(lambda line: line.startswith("| "), lines))
+    return {what: _numbers(headings, cells) for what, *cells in rows}
 
 
-def agree(ratio: float, before: float) -> bool:
-    """Return whether two ratios of one row agree."""
-    low, high = sorted((ratio, before))
+def _numbers(headings: Sequence[str], cells: Sequence[str]) -> dict[str, float]:
+    found = ((name, NUMBER.match(cell)) for name, cell in zip(headings, cells, strict=False))
+    return {name: float(number[1].replace(",", "")) for name, number in found if number}
+
+
+def agree(figure: float, before: float) -> bool:
+    """Return whether two figures of one row agree."""
+    low, high = sorted((figure, before))
     return high <= low * (1 + AGREE_WITHIN)
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+    return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]

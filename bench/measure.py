@@ -108,7 +108,8 @@ def cpu_of(list_processes: Callable[[], set[int]]) -> Iterator[list[float]]:
 
 
 def _look(list_processes: Callable[[], set[int]]) -> dict[int, Spent]:
-    return {pid: spent_by(pid) for pid in list_processes()}
+    found = {pid: spent_by(pid) for pid in list_processes()}
+    return {pid: one for pid, one in found.items() if one.parent}  # Others have just ended.
 
 
 def used(before: Mapping[int, Spent], now: Mapping[int, Spent]) -> float:

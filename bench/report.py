@@ -10,9 +10,13 @@ from typing import Any
 from bench.earlier import agree
 
 WIDTH = 76
-
-
 PEER = "Baileys peer"
+# A service that gave this part of what was asked for, or more, has not shown how much it can.
+AT_LIMIT = 0.95
+UNKNOWN = "–"
+
+Earlier = Mapping[str, Mapping[str, float]]
+"""The numbers of an earlier table: by what a row measures, and by the heading of their column."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Row:
     runs: dict[str, list[float]]
     target: Target = Target()
     peer: str = PEER
+    limit: float | None = None
+    """What was asked for: a service that gave nearly all of it could perhaps give more."""
 
     def median(self, name: str) -> float:
         return statistics.median(self.runs[name])
@@ -56,6 +62,10 @@ class Row:
             return None
         return self.median(name) / self.median(self.peer) if self.median(self.peer) else None
 
+    def is_at_limit(self, name: str) -> bool:
+        """Return whether a service gave nearly all that was asked for."""
+        return self.limit is not None and self.median(name) >= AT_LIMIT * self.limit
+
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None without a target, or where there is no ratio for it."""
@@ -68,32 +78,46 @@ class Row:
             verdicts.append(self.ratio <= self.target.ratio)
         return all(verdicts) if verdicts else None
 
-    def cells(
-        self, names: Sequence[str] = (), before: Mapping[str, float] | None = None
-    ) -> list[str]:
+    def cells(self, names: Sequence[str] = (), before: Earlier | None = None) -> list[str]:
         """Return the table cells: figures, ratios, target, and whether it is met.
 
-        `names`: the services of the table, where this row lacks some. `before`: earlier ratios of
-        ours; with them there is a cell for it.
+        `names`: the services of the table, where this row lacks some. `before`: the figures of the
+        page that is replaced; with them there is a cell for what is compared.
         """
         names = names or list(self.runs)
-        figures = [format_runs(self.runs[name]) if name in self.runs else "" for name in names]
+        shown = [self._figure_text(name) if name in self.runs else "" for name in names]
         compared = [name for name in names if name != self.peer] if self.peer in names else []
         ratios = [self._ratio_text(name) for name in compared]
         if before is not None:
-            ratios.insert(1, self._before_text(before.get(self.what)))
+            ratios.append(self._before_text(compared, before.get(self.what, {})))
         verdict = {True: "met", False: "**missed**", None: ""}[self.met]
         target = self.target.as_text(self.unit)
-        return [self.what, self.unit, *figures, *ratios, target, verdict]
+        return [self.what, self.unit, *shown, *ratios, target, verdict]
+
+    def _figure_text(self, name: str) -> str:
+        text = format_runs(self.runs[name])
+        return f"≥ {text}" if self.is_at_limit(name) else text
 
     def _ratio_text(self, name: str) -> str:
         ratio = self.ratio_of(name)
-        return "" if ratio is None else f"{ratio:.2f}"
-
-    def _before_text(self, before: float | None) -> str:
-        if before is None or self.ratio is None:
+        if ratio is None:
             return ""
-        return f"{before:.2f}" if agree(self.ratio, before) else f"{before:.2f} ≠"
+        if self.is_at_limit(name) and self.is_at_limit(self.peer):
+            return UNKNOWN
+        bound = "≥ " if self.is_at_limit(name) else "≤ " if self.is_at_limit(self.peer) else ""
+        return f"{bound}{ratio:.2f}"
+
+    def _before_text(self, compared: Sequence[str], before: Mapping[str, float]) -> str:
+        """Return what each ratio was before, and our figure if it has a target of its own."""
+        parts = []
+        if self.target.at_most is not None:
+            was, now = before.get(self.ours), self.median(self.ours)
+            parts.append(_compared(now, was, "" if was is None else f"{short(was)} {self.unit}"))
+        for name in compared:
+            was = before.get(ratio_heading(name, compared))
+            known = self.ratio_of(name) if self._ratio_text(name) != UNKNOWN else None
+            parts.append(_compared(known, was, "" if was is None else f"{was:.2f}"))
+        return " · ".join(parts) if any(part != UNKNOWN for part in parts) else ""
 
     def as_json(self) -> dict[str, Any]:
         services = {
@@ -107,7 +131,8 @@ class Row:
         }
         ratio = None if self.ratio is None else round(self.ratio, 3)
         named = {"key": self.key, "what": self.what, "unit": self.unit, "services": services}
-        return {**named, "ratio": ratio, "target": self.target.as_text(self.unit), "met": self.met}
+        goal = {"target": self.target.as_text(self.unit), "met": self.met}
+        return {**named, "asked for": self.limit, "ratio": ratio, **goal}
 
 
 @dataclass
@@ -124,22 +149,23 @@ class Report:
         unit: str,
         runs: dict[str, list[float]],
         target: Target | None = None,
+        limit: float | None = None,
     ) -> None:
-        row = Row(key, what, unit, runs, target or Target(), self.peer)
+        row = Row(key, what, unit, runs, target or Target(), self.peer, limit)
         self.rows.append(row)
         _, _, *figures = row.cells()
         shown = "  ".join(cell.replace("*", "") for cell in figures if cell)
         print(f"  {what:<{WIDTH}} {unit:<10} {shown}".rstrip(), flush=True)
 
-    def table(self, before: Mapping[str, float] | None = None) -> Iterator[str]:
-        """Yield the lines of a Markdown table. `before`: earlier ratios, by what a row measures."""
+    def table(self, before: Earlier | None = None) -> Iterator[str]:
+        """Yield the lines of a Markdown table. `before`: the figures of the one it replaces."""
         names = list(dict.fromkeys(name for row in self.rows for name in row.runs))
         compared = [name for name in names if name != self.peer] if self.peer in names else []
-        ratios = ["ratio", *(f"ratio {name}" for name in compared[1:])] if compared else []
+        ratios = [ratio_heading(name, compared) for name in compared]
         if not (before and compared):
             before = None
         else:
-            ratios.insert(1, "before")
+            ratios.append("before")
         figures = ["--:"] * (len(names) + len(ratios))
         yield line(["", "unit", *names, *ratios, "target", ""])
         yield line(["---", "---", *figures, "---", "---"])
@@ -155,10 +181,23 @@ def line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def ratio_heading(name: str, compared: Sequence[str]) -> str:
+    """Return the heading of a ratio; that of the first service needs no name."""
+    return "ratio" if name == compared[0] else f"ratio {name}"
+
+
 def format_runs(runs: list[float]) -> str:
-    """Return the median, with the minimum and the maximum of several runs."""
+    """Return the median, with the minimum and the maximum of several runs, or "one run"."""
     median = short(statistics.median(runs))
-    return f"{median} ({short(min(runs))} – {short(max(runs))})" if runs[1:] else median
+    return (
+        f"{median} ({short(min(runs))} – {short(max(runs))})" if runs[1:] else f"{median} (one run)"
+    )
+
+
+def _compared(now: float | None, was: float | None, text: str) -> str:
+    if now is None or was is None:
+        return UNKNOWN
+    return text if agree(now, was) else f"{text} ≠"
 
 
 def short(number: float) -> str:

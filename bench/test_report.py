@@ -55,46 +55,100 @@ def test_table_has_medians_spreads_ratios_and_verdicts(
     assert list(report.table()) == [
         "|  | unit | this product | Baileys peer | ratio | target |  |",
         "| --- | --- | --: | --: | --: | --- | --- |",
-        "| A thing | ms | 75.0 (60.0 – 90.0) | 50.0 | 1.50 | ≤ 1.2 | **missed** |",
-        "| Another | s | 0.50 | 2.00 | 0.25 |  |  |",
+        "| A thing | ms | 75.0 (60.0 – 90.0) | 50.0 (one run) | 1.50 | ≤ 1.2 | **missed** |",
+        "| Another | s | 0.50 (one run) | 2.00 (one run) | 0.25 |  |  |",
     ]
     printed = capsys.readouterr().out
     assert "A thing" in printed and "missed" in printed and "*" not in printed
 
 
-def test_ratios_of_the_page_before_stand_beside_those_of_a_run() -> None:
+def test_figures_of_the_page_before_stand_beside_those_of_a_run() -> None:
     report = Report()
     for key, ours in (("a", 1.0), ("b", 1.19), ("c", 1.21), ("d", 1.0)):
         report.add(key, f"Thing {key}", "ms", {OURS: [ours], PEER: [1.0]})
     first = document.section("codes", report, {"load average before": "1.00"}, "make bench")
-    assert earlier.ratios(first) == {"Thing a": 1, "Thing b": 1.19, "Thing c": 1.21, "Thing d": 1}
+    assert earlier.figures(first)["Thing b"] == {OURS: 1.19, PEER: 1.0, "ratio": 1.19}
+    assert list(earlier.figures(first)) == ["Thing a", "Thing b", "Thing c", "Thing d"]
     again = Report()
     for key in ("a", "b", "c", "new"):
-        again.add(key, f"Thing {key}", "ms", {OURS: [1.0], PEER: [1.0]})
+        again.add(key, f"Thing {key}", "ms", {OURS: [1.0, 1.0], PEER: [1.0, 1.0]})
     second = document.section("codes", again, {}, "make bench", first)
     assert "| --- | --- | --: | --: | --: | --: | --- | --- |" in second
-    for before in ("Thing a | ms | 1.00 | 1.00 | 1.00 | 1.00 |", "| 1.00 | 1.19 |"):
-        assert before in second
-    assert "| 1.00 | 1.21 ≠ |" in second and "Thing new | ms | 1.00 | 1.00 | 1.00 |  |" in second
+    for what, before in (("a", "1.00"), ("b", "1.19"), ("c", "1.21 ≠"), ("new", "")):
+        same = "1.00 (1.00 – 1.00)"
+        assert f"| Thing {what} | ms | {same} | {same} | 1.00 | {before} |" in second
     assert "| before | measured 20" in second and "| before |" not in first
+
+
+def test_each_ratio_is_compared_with_its_own_of_the_page_before() -> None:
+    def report(ours: float, production: float) -> Report:
+        found = Report()
+        runs = {OURS: [ours], PEER: [1.0], "in production": [production]}
+        found.add("a", "Thing", "ms", runs)
+        return found
+
+    before = earlier.figures("\n".join(["", *report(1.0, 2.0).table()]))
+    (*_, line) = report(1.1, 3.0).table(before)
+    assert "| 1.10 | 3.00 | 1.00 · 2.00 ≠ |" in line
+    (*_, line) = report(1.1, 3.0).table({"Thing": {"ratio": 2.0}})
+    assert "| 1.10 | 3.00 | 2.00 ≠ · – |" in line
+
+
+def test_figure_with_a_target_of_its_own_is_compared_too() -> None:
+    report = Report()
+    report.add("a", "Thing", "ms", {OURS: [3.0], PEER: [1.5]}, Target(at_most=2))
+    (*_, line) = report.table({"Thing": {OURS: 2.0, "ratio": 2.0}})
+    assert "| 2.00 | 2.00 ms ≠ · 2.00 |" in line
+
+
+def test_page_as_committed_is_read() -> None:
+    page = program.DOCUMENT.read_text()
+    for part, row, columns in (
+        ("codes", "scan → the status says connected", ["ratio", "ratio in production"]),
+        ("links", "idle CPU with 200", [OURS, PEER, "in production", "ratio"]),
+        ("history", "fleet page", ["after a year", "ratio", "ratio with a first page"]),
+    ):
+        assert earlier.figures(document._section_of(part, page))[row].keys() >= set(columns)
+
+
+@pytest.mark.parametrize(
+    ("ours", "peer", "cells"),
+    [
+        (20.0, 94.0, "| 20.0 (one run) | 94.0 (one run) | 0.21 |"),
+        (20.0, 95.0, "| 20.0 (one run) | ≥ 95.0 (one run) | ≤ 0.21 |"),
+        (100.0, 50.0, "| ≥ 100 (one run) | 50.0 (one run) | ≥ 2.00 |"),
+        (100.0, 99.0, "| ≥ 100 (one run) | ≥ 99.0 (one run) | – |"),
+    ],
+)
+def test_figure_of_a_service_that_gave_all_that_was_asked_for_is_a_bound(
+    ours: float, peer: float, cells: str
+) -> None:
+    report = Report()
+    report.add("a", "Answers", "answers/s", {OURS: [ours], PEER: [peer]}, limit=100)
+    table = list(report.table())
+    assert cells in table[-1]
+    read = earlier.figures("\n".join(["", *table]))["Answers"]
+    assert (read[OURS], read[PEER]) == (ours, peer) and ("ratio" in read) is ("–" not in cells)
 
 
 def test_table_of_one_service_has_no_ratio() -> None:
     report = Report()
     report.add("a", "A thing", "ms", {OURS: [1234.5]}, Target(at_most=2000))
-    assert list(report.table())[-1] == "| A thing | ms | 1,234 | ≤ 2000 ms | met |"
+    assert list(report.table())[-1] == "| A thing | ms | 1,234 (one run) | ≤ 2000 ms | met |"
 
 
 def test_each_shape_has_a_ratio_and_gaps_are_empty() -> None:
     report = Report()
-    report.add("a", "A thing", "ms", {OURS: [1.0], PEER: [2.0], "in production": [3.0]}, NOT_MORE)
+    runs = {OURS: [1.0] * 2, PEER: [2.0] * 2, "in production": [3.0] * 2}
+    report.add("a", "A thing", "ms", runs, NOT_MORE)
     report.add("b", "Another", "×", {"in production": [1.5]})
     assert list(report.table()) == [
         "|  | unit | this product | Baileys peer | in production | ratio | ratio in production |"
         " target |  |",
         "| --- | --- | --: | --: | --: | --: | --: | --- | --- |",
-        "| A thing | ms | 1.00 | 2.00 | 3.00 | 0.50 | 1.50 | ≤ 1 | met |",
-        "| Another | × |  |  | 1.50 |  |  |  |  |",
+        "| A thing | ms | 1.00 (1.00 – 1.00) | 2.00 (2.00 – 2.00) | 3.00 (3.00 – 3.00) | 0.50 |"
+        " 1.50 | ≤ 1 | met |",
+        "| Another | × |  |  | 1.50 (one run) |  |  |  |  |",
     ]
 
 
