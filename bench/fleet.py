@@ -13,6 +13,7 @@ from bench.service import Service
 from bench.waiting import until
 
 STATUS_CLIENTS = 8
+MEMORY_READINGS = 3
 
 
 class Statuses(NamedTuple):
@@ -32,9 +33,14 @@ def link(fleet: Linked, count: int) -> float:
     return taken
 
 
-def memory(fleet: Linked) -> float:
-    """Return the PSS of the whole process tree in MiB."""
-    return measure.pss_mib(fleet.service.all_processes())
+def memory(fleets: Sequence[Linked], pause: float) -> dict[str, list[float]]:
+    """Return three readings of the PSS of each process tree in MiB, so many seconds apart."""
+    found: dict[str, list[float]] = {one.service.name: [] for one in fleets}
+    for number in range(MEMORY_READINGS):
+        time.sleep(pause if number else 0.0)
+        for one in fleets:
+            found[one.service.name].append(measure.pss_mib(one.service.all_processes()))
+    return found
 
 
 def restart(fleet: Linked) -> float:

@@ -28,8 +28,11 @@ class Plan:
     outage: bool = False
     quiet_seconds: float = 5.0
     status_seconds: float = 5.0
-    # Enough that no service is asked for the same twice within a second.
+    # Each is asked for once a second at most, so that a service can give no more answers a second.
+    # The peer gives nearly all of them: the page marks that.
     many: int = 2000
+    # Between two of three readings.
+    memory_pause: float = 3.0
     # How often each organization's software asks for its status during an outage.
     poll_seconds: float = 5.0
     # Long enough for a keep-alive on each socket of both libraries.
@@ -40,7 +43,7 @@ class Plan:
     # Of each organization and each way, in a second.
     talking_rate: float = 0.2
     busy: int = 200
-    # This product needs a minute and more to do what was written in five seconds.
+    # Short, as a service that does not keep up needs several times as long for what was written.
     busy_seconds: float = 5.0
     busy_rate: float = 1.0
     busy_rounds: int = 2

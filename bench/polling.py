@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench import fleet
+from bench import fleet, load
 from bench.fleet import Statuses
 from bench.plan import Plan, part, running, turns
 from bench.product import OneWeb, Production
@@ -32,7 +32,7 @@ def statuses_of_many(services: Sequence[Service], plan: Plan, report: Report) ->
 
     turns(services, 1, take)  # Warm up.
     found = turns(services, plan.rounds, take)
-    add_statuses(report, "many", f"{plan.many:,} not linked", found)
+    add_statuses(report, "many", f"{plan.many:,} not linked", found, plan.many)
     if Production.name in found and OneWeb.name in found:
         rates = zip(found[Production.name], found[OneWeb.name], strict=True)
         scaling = {Production.name: [two.rate / one.rate for two, one in rates]}
@@ -40,10 +40,11 @@ def statuses_of_many(services: Sequence[Service], plan: Plan, report: Report) ->
 
 
 def add_statuses(
-    report: Report, key: str, what: str, found: Mapping[str, Sequence[Statuses]]
+    report: Report, key: str, what: str, found: Mapping[str, Sequence[Statuses]], asked: int
 ) -> None:
-    """Add what was measured of `GET status`."""
+    """Add what was measured of `GET status` of so many organizations, once a second each."""
     clients = f"GET status, {fleet.STATUS_CLIENTS} clients, {what}"
     report.add(f"{key}_cpu", f"{clients}: CPU of an answer", "ms", part(found, 2), CPU_GOAL)
-    report.add(f"{key}_rate", "… answers", "answers/s", part(found, 0))
+    limit = asked / load.INTERVAL_SECONDS
+    report.add(f"{key}_rate", "… answers", "answers/s", part(found, 0), limit=limit)
     report.add(f"{key}_latency", "… time to an answer", "ms", part(found, 1))

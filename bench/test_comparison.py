@@ -9,7 +9,7 @@ import pytest
 
 from bench import comparison, history, polling
 from bench.fleet import peak
-from bench.forwarding import ForwardingProduct, Talking
+from bench.forwarding import ForwardingProduct, Talking, Times
 from bench.linked import Linked
 from bench.plan import Plan, running, turns
 from bench.product import Product
@@ -25,6 +25,7 @@ SHORT = Plan(
     quiet_seconds=0.5,
     status_seconds=0.5,
     idle_seconds=0.5,
+    memory_pause=0.1,
     messages=2,
     talking=2,
     talking_seconds=2,
@@ -43,7 +44,7 @@ STATUS = ["status_cpu", "status_rate", "status_latency"]
 COSTS = ["link_2", "memory_2", *STATUS, "stop", "memory_restarted", "idle"]
 RECOVERIES = ["kill_first", "kill", "kill_status", "drop", "drop_seen"]
 MANY = ["many_cpu", "many_rate", "many_latency"]
-BUSY = ["busy_cpu", "busy_memory", "busy_late", "busy_simulator"]
+BUSY = ["busy_cpu", "busy_memory", "busy_written", "busy_late", "busy_simulator", "busy_bench"]
 
 
 def test_every_figure_of_this_product_is_measured() -> None:
@@ -56,6 +57,8 @@ def test_every_figure_of_this_product_is_measured() -> None:
         polling.statuses_of_many(services, SHORT, report)
     assert [row.key for row in report.rows] == PAIRING + COSTS + RECOVERIES + MANY
     found = {row.key: row.median(Product.name) for row in report.rows}
+    runs = {row.key: row.runs[Product.name] for row in report.rows}
+    assert len(runs["memory_2"]) == len(runs["memory_restarted"]) == 3
     # Clock ticks of 10 ms: an idle product may use none, nor a few answers within half a second.
     assert all(found.pop(key) >= 0 for key in ("idle", "status_cpu", "many_cpu"))
     assert all(figure > 0 for figure in found.values()), found
@@ -81,8 +84,8 @@ def test_messages_of_this_product_are_measured_both_ways() -> None:
         assert all(run > 0 for run in runs), row
     costs = {row.key: row.median(ForwardingProduct.name) for row in report.rows[len(times) :]}
     assert list(costs) == BUSY
-    # Clock ticks of 10 ms: a few messages may cost the simulator none.
-    assert costs.pop("busy_simulator") >= 0
+    # Clock ticks of 10 ms: a few messages may cost the simulator none; and all may be in time.
+    assert costs.pop("busy_simulator") >= 0 and costs.pop("busy_late") >= 0
     assert all(figure > 0 for figure in costs.values()), costs
 
 
@@ -98,6 +101,17 @@ def test_pages_with_a_history_are_measured() -> None:
 def test_percentile_is_the_time_within_which_so_many_were_done(count: int, place: int) -> None:
     runs = [float(number) for number in range(count)]
     assert comparison.percentile(runs[::-1]) == place
+
+
+@pytest.mark.parametrize(
+    ("count", "name"),
+    [(15, "the longest of 15"), (19, "the longest of 19"), (20, "95th percentile")],
+)
+def test_longest_of_a_few_is_no_percentile(count: int, name: str) -> None:
+    report = Report()
+    times = Times([1.0] * count, [1.0] * count, [1.0] * count)
+    comparison.add_times(report, "one", "one at a time", {"this product": [times, times]})
+    assert report.rows[1].what == f"message in → at the webhook, one at a time: {name}"
 
 
 def test_services_alternate_in_reversed_order(tmp_path: Path) -> None:
