@@ -4,14 +4,15 @@ Each organization is asked for with its own token, and never twice within `inter
 that no cache of answers helps. The connections are kept, as a proxy in front keeps them.
 
 `python -m bench.load` reads a job from its standard input, one JSON object in a line. For "poll" it
-goes on until the input ends; for "watch" it prints a line when it is ready, and reads the time of
-the fault.
+prints a line once it asks, and goes on until the input ends; for "watch" it prints a line when it
+is ready, and reads the time of the fault.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import select
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ from bench.status_client import Answered, Client, run
 from tests.support.application import ROOT
 
 START_SECONDS = 30.0
+READY = "ready\n"
 WATCH_SECONDS = 180.0
 # No caller asks for the same twice within this time.
 INTERVAL_SECONDS = 1.0
@@ -77,8 +79,8 @@ def count(job: Job) -> Answered:
     return run(shared(job), lambda: time.monotonic() >= end, lambda body: True)
 
 
-def poll(job: Job, stopped: threading.Event) -> Answered:
-    """Ask until it is stopped, also while nobody answers."""
+def poll(job: Job, stopped: threading.Event, ready: Callable[[], None] | None = None) -> Answered:
+    """Ask until it is stopped, also while nobody answers. `ready`: called once it asks."""
     clients = shared(job)
     # Spread over the interval, as callers who know nothing of each other are.
     now = time.monotonic()
@@ -88,7 +90,15 @@ def poll(job: Job, stopped: threading.Event) -> Answered:
             (now + n * step, organization, token)
             for n, (_, organization, token) in enumerate(client.queue)
         )
-    return run(clients, stopped.is_set, lambda body: True, tolerant=True)
+    looks = itertools.count()
+
+    def over() -> bool:
+        # At its second look the first questions are asked.
+        if next(looks) == 1 and ready is not None:
+            ready()
+        return stopped.is_set()
+
+    return run(clients, over, lambda body: True, tolerant=True)
 
 
 def watch(job: Job, fault: Callable[[], float]) -> float:
@@ -132,6 +142,12 @@ def _start(job: Job) -> subprocess.Popen[str]:
     return process
 
 
+def _wait_until_ready(process: subprocess.Popen[str], seconds: float = START_SECONDS) -> None:
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], seconds)
+    assert readable and process.stdout.readline() == READY, "the clients did not start"
+
+
 def _end(process: subprocess.Popen[str], seconds: float, last: str = "") -> Any:
     """Give the process its last input. Returns what it printed."""
     try:
@@ -162,6 +178,7 @@ def polling(service: Service, organizations: Sequence[int], seconds: float) -> I
     job = Job("poll", service.ports, list(organizations), tokens, 8, interval=seconds)
     process = _start(job)
     try:
+        _wait_until_ready(process)
         yield
     except BaseException:
         process.kill()
@@ -178,9 +195,18 @@ def seen_by_all(
     """Return when a client for each token had seen every status connected after the fault."""
     job = Job("watch", service.ports, list(organizations), list(tokens), len(tokens))
     process = _start(job)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n", "the clients did not start"
-    return float(_end(process, WATCH_SECONDS, f"{fault()}\n"))
+    try:
+        _wait_until_ready(process)
+        at = fault()
+    except BaseException:
+        process.kill()
+        raise
+    return float(_end(process, WATCH_SECONDS, f"{at}\n"))
+
+
+def say_ready() -> None:
+    sys.stdout.write(READY)
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -195,11 +221,11 @@ def main() -> None:
             stopped.set()
 
         threading.Thread(target=wait_for_end, daemon=True).start()
-        print(json.dumps(asdict(poll(job, stopped))))
+        print(json.dumps(asdict(poll(job, stopped, say_ready))))
     else:
 
         def fault() -> float:
-            print("ready", flush=True)
+            say_ready()
             return float(sys.stdin.readline())
 
         print(watch(job, fault))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -11,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bench import load
 from bench.load import Job
+from bench.service import Service
 from bench.status_client import RETRY_SECONDS, Answered
 
 EMPTY = (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)
@@ -139,6 +143,35 @@ def test_poll_goes_on_after_a_refusal(servers: list[Server]) -> None:
     thread.join(5)
     assert results[0].errors >= 1 and results[0].answers >= 1
     assert len(server.received_requests) >= results[0].answers
+
+
+def test_polling_says_that_it_has_begun_once_it_has_asked(servers: list[Server]) -> None:
+    servers.append(server := Server(EMPTY))
+    service = SimpleNamespace(ports=[server.port], tokens={7: "token-7"})
+    with load.polling(cast(Service, service), [7], 5.0):
+        pass
+    assert len(server.received_requests) == 1
+
+
+def test_polling_waits_for_a_process_that_starts_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "sleep 0.3; echo ready; read end; echo {}"
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    start = partial(subprocess.Popen, ["sh", "-c", script], **pipes)
+    monkeypatch.setattr(load, "_start", lambda job: start())
+    service, started = SimpleNamespace(ports=[1], tokens={7: "token-7"}), time.monotonic()
+    with load.polling(cast(Service, service), [7], 5.0):
+        assert time.monotonic() - started >= 0.3
+
+
+def test_clients_that_do_not_start_are_given_up() -> None:
+    with (
+        subprocess.Popen(["sleep", "30"], stdout=subprocess.PIPE, text=True) as silent,
+        pytest.raises(AssertionError, match="did not start"),
+    ):
+        try:
+            load._wait_until_ready(silent, 0.1)
+        finally:
+            silent.kill()
 
 
 def test_watch_ends_when_each_client_has_seen_all_connected(servers: list[Server]) -> None:
