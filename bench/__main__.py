@@ -107,7 +107,8 @@ def main() -> None:
         history=options.history,
     )
     peer: list[type[Service]] = []
-    machine_facts = document.facts()
+    # Now, as the code is loaded now.
+    machine_facts, source = document.facts(), document.commit()
     if not options.without_peer:
         try:
             baileys.install()
@@ -136,10 +137,10 @@ def main() -> None:
         facts["took"] = f"{(time.monotonic() - part_started) / 60:.1f} minutes"
         print(f"  took {facts['took']}", flush=True)
         rows += report.as_json()
-        sections[name] = document.section(name, report, facts, command(options), old)
+        sections[name] = document.section(name, report, facts, command(options), old, source)
     print(f"\nTook {(time.monotonic() - started) / 60:.0f} minutes.")
     if options.json:
-        result = {"machine": machine_facts, "rows": rows}
+        result = {"machine": machine_facts, "source": source, "rows": rows}
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     if not options.without_peer:
         options.document.write_text(document.page(sections, old))

@@ -6,12 +6,16 @@ import json
 import platform
 import re
 import sqlite3
+import subprocess
 import textwrap
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from bench import baileys, earlier, measure
+from bench.biases import texts
 from bench.report import Report
+from tests.support.application import ROOT
 
 INTRODUCTION = """\
 # Benchmarks
@@ -101,72 +105,6 @@ PARTS = {
 }
 """The parts of the page, which can be measured one by one: heading and text."""
 
-BIASES = {
-    "reconnect": (
-        "POST reconnect: neither. Both services draw a picture of the code in the answer."
-    ),
-    "crowd": (
-        "At once: the simulator answers from one process on the same cores, which takes the "
-        "same time from both and moves the ratio towards 1."
-    ),
-    "scan": "Scan: it is seen by requests every 20 ms, of which each costs this product more.",
-    "again_connected": (
-        "Disconnect from connected flatters the peer: it ends when the logout was answered, "
-        "where this product first waits for messages that were on their way, and stores what "
-        "came."
-    ),
-    "memory_200": (
-        "Memory flatters this product: it and the bench share Python's own pages, of which "
-        "PSS counts only a part; Node's are counted in full. It flatters the peer that it has "
-        "no pages, users and history to serve."
-    ),
-    "memory_restarted": "In production, PostgreSQL's shared memory and Redis count as well.",
-    "status_cpu": (
-        "A status flatters the peer: it reads a variable of the process that holds the "
-        "socket; this product reads token, rights and state from its database, so that any "
-        "process can answer, and a revoked token ends at once. The rate has an upper limit: "
-        "one answer a second and organization."
-    ),
-    "many_cpu": (
-        "Organizations that are not linked flatter the peer, too: this product also looks for "
-        "a living worker. Its tokens and organizations were created by a command. With two "
-        "web processes, clients, web processes and PostgreSQL share two cores: more than that "
-        "cannot be gained."
-    ),
-    "idle": (
-        "Idle CPU flatters the peer: one process for all sockets, where this product has a "
-        "host process for 25."
-    ),
-    "kill_first": (
-        "kill -9 is followed by a start at once, when no process is left; systemd's "
-        "`RestartSec` is not in it. It flatters the peer, which has one process to start and "
-        "reads one small table. In production all four processes are killed and started at "
-        "once, on two cores, where in life one of them dies and the others go on."
-    ),
-    "kill": (
-        "kill -9, all: the peer dials all at once, this product at most `CONNECTS_PER_SECOND`."
-    ),
-    "drop": (
-        "A drop flatters this product: its library dials again at once, with Go's TLS; Node "
-        "shakes all hands in one thread."
-    ),
-    "drop_seen": (
-        "Eight clients flatter the peer: each asks for all organizations, and an answer costs "
-        "it a tenth of ours."
-    ),
-    "one_received": "Messages flatter the peer: it keeps none.",
-    "one_accepted": "Accepted means stored here, and written to a socket there: not the same.",
-    "busy_cpu": (
-        "CPU of a message flatters the peer, which stores nothing; the simulator and the "
-        "bench take more of the two cores than either service, and slow down both."
-    ),
-    "page_fleet": (
-        "The history flatters this product: the database is in memory, and has just been "
-        "written in order."
-    ),
-}
-"""Whom a row flatters and why, by its key."""
-
 FACTS = """
 | The machine in its own words | |
 |---|---|
@@ -174,6 +112,7 @@ FACTS = """
 """
 
 MEASURED = re.compile(r"^\| measured \| (.+?) \|$", re.MULTILINE)
+GIT_SECONDS = 30.0
 PACKAGES = ("neonize", "Django", "daphne")
 
 
@@ -188,6 +127,26 @@ def facts() -> dict[str, str]:
     }
 
 
+def commit(root: Path = ROOT) -> str:
+    """Return which version of the source is measured: its commit, and whether it was changed.
+
+    Changes of the documentation do not count, nor does this page. "" outside of a clone.
+    """
+    try:
+        short = _git(root, "rev-parse", "--short", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", ".", ":(exclude)docs")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"commit {short}{' with changes' if changed else ''}"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=GIT_SECONDS
+    ).stdout.strip()
+
+
 def peer_facts() -> dict[str, str]:
     """Return the versions of the peer."""
     package = json.loads((baileys.SOURCE / "package.json").read_text())
@@ -197,14 +156,22 @@ def peer_facts() -> dict[str, str]:
 
 
 def section(
-    part: str, report: Report, machine_facts: dict[str, str], command: str, old: str = ""
+    part: str,
+    report: Report,
+    machine_facts: dict[str, str],
+    command: str,
+    old: str = "",
+    source: str = "",
 ) -> str:
-    """Return a part of the page, from its heading on. `old`: the page that it replaces."""
+    """Return a part of the page, from its heading on.
+
+    `old`: the page that it replaces. `source`: the commit that was measured.
+    """
     now = datetime.now(UTC)
     rows = {
         **machine_facts,
         "load average after": measure.load_average(),
-        "measured": f"{now:%Y-%m-%d %H:%M} UTC",
+        "measured": ", ".join(filter(None, (f"{now:%Y-%m-%d %H:%M} UTC", source))),
         "command": f"`{command}`",
     }
     heading, text = PARTS[part]
@@ -219,7 +186,7 @@ def section(
 
 def biases(report: Report) -> str:
     """Return a list of whom the rows of a report flatter, "" for none."""
-    found = [BIASES[row.key] for row in report.rows if row.key in BIASES]
+    found = texts(row.key for row in report.rows)
     lines = (textwrap.fill(f"- {text}", 100, subsequent_indent="  ") for text in found)
     return "\n".join(["\nWhom a row flatters:\n", *lines, ""]) if found else ""
 

@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.linked import Linked
-from bench.measure import cpu_seconds, load_average, machine, memory_gib, pss_mib
+from bench.measure import (
+    cpu_seconds,
+    load_average,
+    machine,
+    memory_gib,
+    pss_mib,
+    stop_on_sigterm,
+)
 from bench.product import Product
 from bench.waiting import until
 from tests.chaos.message_assertions import Result, Seen, percentiles
@@ -168,6 +175,7 @@ def report(samples: Sequence[Sample], result: Result, written: float) -> list[st
 
 
 def main() -> int:
+    stop_on_sigterm()
     parser = argparse.ArgumentParser(prog="python -m bench.messages", description=__doc__)
     parser.add_argument("--organizations", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=300)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench.measure import stop_on_sigterm
 from bench.waiting import until
 from tests.support.application import Application
 from tests.support.linking import decode
@@ -114,6 +115,7 @@ def measure(product: Application, url: str, size: int) -> None:
 
 def main(sizes: list[int]) -> None:
     """Print the figures."""
+    stop_on_sigterm()
     with (
         tempfile.TemporaryDirectory() as folder,
         Postgres(fsync="on") as postgres,

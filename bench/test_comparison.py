@@ -45,6 +45,9 @@ COSTS = ["link_2", "memory_2", *STATUS, "stop", "memory_restarted", "idle"]
 RECOVERIES = ["kill_first", "kill", "kill_status", "drop", "drop_seen"]
 MANY = ["many_cpu", "many_rate", "many_latency"]
 BUSY = ["busy_cpu", "busy_memory", "busy_written", "busy_late", "busy_simulator", "busy_bench"]
+WAYS = ["received", "received_p95", "accepted", "accepted_p95", "arrived", "arrived_p95"]
+TIMES = [f"{how}_{way}" for how in ("one", "many") for way in WAYS]
+PAGES = ["made", "page_metrics_first", *(f"page_{key}" for key in history.paths(1))]
 
 
 def test_every_figure_of_this_product_is_measured() -> None:
@@ -74,9 +77,7 @@ def test_messages_of_this_product_are_measured_both_ways() -> None:
         comparison.times_of_messages(talking, SHORT, report)
         times = list(report.rows)
         comparison.cost_of_messages(talking, SHORT, report)
-    ways = [(way, way + "_p95") for way in ("received", "accepted", "arrived")]
-    names = [name for pair in ways for name in pair]
-    assert [row.key for row in times] == [f"{how}_{x}" for how in ("one", "many") for x in names]
+    assert [row.key for row in times] == TIMES
     for row in times:
         runs = row.runs[ForwardingProduct.name]
         several = 4 if row.key.startswith("many") else 2
@@ -92,8 +93,7 @@ def test_messages_of_this_product_are_measured_both_ways() -> None:
 def test_pages_with_a_history_are_measured() -> None:
     report = Report(peer=history.Empty.name)
     history.pages([history.Year], SHORT, report)
-    keys = [row.key for row in report.rows]
-    assert keys == ["made", "page_metrics_first", *(f"page_{key}" for key in history.paths(1))]
+    assert [row.key for row in report.rows] == PAGES
     assert all(row.median(history.Year.name) > 0 for row in report.rows)
 
 

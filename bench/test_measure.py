@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,22 @@ def parent() -> Iterator[subprocess.Popen[str]]:
     )
     yield process
     process.communicate("", timeout=10)
+
+
+def test_every_program_stops_its_services_on_sigterm() -> None:
+    programs = {
+        path.name
+        for path in Path(__file__).parent.glob("*.py")
+        if 'if __name__ == "__main__"' in path.read_text() and path.name != Path(__file__).name
+    }
+    assert {"growth.py", "messages.py", "postgresql.py"} <= programs
+    programs -= {"load.py"}  # A child of those, which ends with its input.
+    missing = [
+        name
+        for name in programs
+        if "stop_on_sigterm()" not in (Path(__file__).parent / name).read_text()
+    ]
+    assert missing == []
 
 
 def run_child(parent: subprocess.Popen[str]) -> None:

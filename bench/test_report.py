@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from bench import __main__ as program
@@ -190,6 +194,34 @@ def test_section_says_whom_its_rows_flatter() -> None:
     report.add("unbiased", "what", "s", {OURS: [1.0], PEER: [2.0]})
     assert document.biases(report).startswith("\nWhom a row flatters:\n\n- Eight clients flatter")
     assert document.biases(Report()) == ""
+
+
+def test_section_names_the_commit_and_that_of_the_page_before(tmp_path: Path) -> None:
+    report = Report()
+    report.add("a", "Thing", "ms", {OURS: [1.0], PEER: [2.0]})
+    first = document.section("codes", report, {}, "make bench", source="commit abc1234")
+    assert " UTC, commit abc1234 |" in first
+    second = document.section("codes", report, {}, "make bench", first, "commit def5678")
+    assert " UTC, commit def5678 |" in second
+    assert re.search(r"\| before \| measured 20.* UTC, commit abc1234 \|", second)
+    assert document.commit(tmp_path) == ""
+
+
+def test_commit_says_whether_the_source_was_changed(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "docs").mkdir()
+    for name in ("source.py", "docs/benchmarks.md"):
+        (tmp_path / name).write_text("1")
+    git("add", ".")
+    git("-c", "user.name=bench", "-c", "user.email=b@example.org", "commit", "-m", "one")
+    assert re.fullmatch(r"commit [0-9a-f]{7,}", document.commit(tmp_path))
+    (tmp_path / "docs" / "benchmarks.md").write_text("2")
+    assert "with changes" not in document.commit(tmp_path)
+    (tmp_path / "source.py").write_text("2")
+    assert document.commit(tmp_path).endswith(" with changes")
 
 
 def test_part_that_was_not_measured_stays_in_the_page() -> None:
