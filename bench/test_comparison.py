@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import comparison, history, polling
-from bench.fleet import peak
+from bench import comparison, fleet, history, measure, polling
+from bench.fleet import Statuses, peak
 from bench.forwarding import ForwardingProduct, Talking, Times
 from bench.linked import Linked
 from bench.plan import Plan, running, turns
 from bench.product import Product
 from bench.receiver import Receiver
-from bench.report import Report
+from bench.report import PEER, Report
 from bench.service import Service
 
 SHORT = Plan(
@@ -114,6 +114,20 @@ def test_longest_of_a_few_is_no_percentile(count: int, name: str) -> None:
     assert report.rows[1].what == f"message in → at the webhook, one at a time: {name}"
 
 
+def test_answers_at_the_limit_of_what_is_asked_for_are_marked() -> None:
+    report = Report()
+    found = {"this product": [Statuses(20.0, 1.0, 1.0)], PEER: [Statuses(96.0, 1.0, 1.0)]}
+    polling.add_statuses(report, "many", "100 not linked", found, 100)
+    assert report.rows[1].cells()[2:5] == ["20.0 (one run)", "≥ 96.0 (one run)", "≤ 0.21"]
+
+
+def test_memory_is_read_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleets = [Linked(kind(tmp_path / kind.name), quiet_seconds=0) for kind in (Product, Other)]
+    readings = iter(range(6))
+    monkeypatch.setattr(measure, "pss_mib", lambda _processes: next(readings))
+    assert fleet.memory(fleets, 0.0) == {Product.name: [0, 2, 4], Other.name: [1, 3, 5]}
+
+
 def test_services_alternate_in_reversed_order(tmp_path: Path) -> None:
     one, other = Product(tmp_path / "one"), Other(tmp_path / "other")
     order: list[str] = []
@@ -126,8 +140,8 @@ def test_services_alternate_in_reversed_order(tmp_path: Path) -> None:
 
 
 def test_fleet_has_the_name_of_its_service(tmp_path: Path) -> None:
-    fleet = Linked(Product(tmp_path), quiet_seconds=0)
-    assert turns([fleet], 1, lambda one: one.size) == {Product.name: [0]}
+    linked = Linked(Product(tmp_path), quiet_seconds=0)
+    assert turns([linked], 1, lambda one: one.size) == {Product.name: [0]}
 
 
 def test_peak_is_the_maximum_within_one_second() -> None:
