@@ -42,8 +42,7 @@ def check_proxy_host(host: str, policy: Policy | None = None) -> str:
 async def checked_proxy(proxy: Proxy, policy: Policy | None = None) -> Proxy:
     """Return a proxy with the address to connect to, each of its name's having been checked.
 
-    An HTTPS proxy is connected to by its name, which its certificate must have. Raises
-    ProxyUnusable.
+    Raises ProxyUnusable.
     """
     policy = policy or proxy_policy()
     resolver = Resolver()
@@ -62,4 +61,4 @@ async def checked_proxy(proxy: Proxy, policy: Policy | None = None) -> Proxy:
         raise ProxyUnusable(NOT_FOUND) from None
     finally:
         resolver.close()
-    return proxy if proxy.scheme == "https" else replace(proxy, address=str(found[0]))
+    return replace(proxy, address=str(found[0]))

@@ -70,8 +70,11 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The URL with user and password. Its host is `address`, if there is one."""
-        host = self.address or self.host
+        """The URL with user and password. Its host is `address`, if there is one.
+
+        Of an HTTPS proxy it is the name: a library that gets only the URL checks its certificate.
+        """
+        host = self.host if self.scheme == "https" else self.address or self.host
         host = f"[{host}]" if ":" in host else host
         login = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@"
         return f"{self.scheme}://{login if self.username else ''}{host}:{self.port}"

@@ -65,7 +65,7 @@ def test_allowed_host_may_be_inside() -> None:
     [
         ("http", ["1.1.1.1"], "1.1.1.1"),
         ("socks5", ["2606:4700::1111"], "2606:4700::1111"),
-        ("https", ["1.1.1.1"], ""),  # Its certificate has its name.
+        ("https", ["1.1.1.1"], "1.1.1.1"),
         ("http", ["1.1.1.1", "10.0.0.7"], None),
         ("https", ["127.0.0.1"], None),
     ],
@@ -84,6 +84,14 @@ async def test_every_address_is_checked_and_the_checked_one_is_connected_to(
             await checked_proxy(proxy, PUBLIC)
     else:
         assert (await checked_proxy(proxy, PUBLIC)).address == address
+
+
+def test_url_has_the_checked_address_but_of_an_https_proxy_its_name() -> None:
+    for scheme in ("http", "socks5"):
+        assert Proxy(scheme, "proxy.example", 1, address="1.1.1.1").url == f"{scheme}://1.1.1.1:1"
+    # The library compares its certificate with it.
+    secure = Proxy("https", "proxy.example", 443, address="1.1.1.1")
+    assert secure.url == "https://proxy.example:443"
 
 
 @pytest.mark.parametrize("scheme", tunnel.SCHEMES)

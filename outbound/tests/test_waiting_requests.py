@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from pytest_django import Settings
 
 from connections.tests.support.waiting import until
 from messaging.tests.support.file_server import FileServer, serving_files
-from outbound import waiting_requests
+from outbound import resolver, waiting_requests
+from outbound.addresses import literal
 from outbound.errors import Kind, RequestFailed, TooManyRequests
+from outbound.tunnel import SCHEMES, Proxy, TunnelFailed
 from outbound.waiting_requests import AT_ONCE, AT_ONCE_FOR_ONE
 
 MEGABYTE = 1024 * 1024
@@ -76,6 +79,24 @@ def get(url: str, organization: int | None) -> None:
 
 def save(url: str, organization: int | None) -> None:
     waiting_requests.save(url, 100, BytesIO(), organization)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_proxy_whose_name_moves_inside_is_tried_at_its_checked_address(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    answers, tried = iter(["1.1.1.1", "127.0.0.1"]), []
+
+    def refuse(target: tuple[str, int], seconds: float) -> socket.socket:
+        tried.append(target)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(resolver, "look_up", lambda _: [literal(next(answers))])
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    proxy = Proxy(scheme, "proxy.example.com", 3128)
+    with pytest.raises(TunnelFailed):
+        waiting_requests.reach(proxy, "web.whatsapp.com", 443, None, 1)
+    assert tried == [("1.1.1.1", 3128)]
 
 
 def test_large_file_is_never_in_memory_as_a_whole(
