@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from connections import broadcast
 from messaging import quotas
@@ -88,15 +89,23 @@ class NewMessage:
     callback_data: str = ""
 
     @property
-    def body_hash(self) -> str:
-        """Return the digest of all that the caller asked for."""
+    def body_hashes(self) -> list[str]:
+        """Return the digests that may be stored of all that the caller asked for, today's first.
+
+        They are keyed, as numbers and short texts can be guessed. Older rows, which are kept for
+        KEEP_KEYS, have an older key, or none: those that an earlier version stored.
+        """
         asked = [
             *(self.to.number, self.to.lid, self.type, dict(self.body), self.link or self.media),
             *(self.context, self.on_unknown, self.callback_data),
             self.expires_at.isoformat() if self.expires_at else "",
         ]
         text = json.dumps(asked, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+        keyed = [
+            salted_hmac("messaging.idempotency", text, secret=key, algorithm="sha256").hexdigest()
+            for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        ]
+        return [*keyed, _hash(text)]
 
 
 @transaction.atomic
@@ -130,7 +139,7 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
         IdempotencyKey.objects.create(
             organization_id=organization_id,
             key_hash=_hash(new.key),
-            body_hash=new.body_hash,
+            body_hash=new.body_hashes[0],
             message=message,
         )
     return message
@@ -262,13 +271,14 @@ def _earlier(organization_id: int, new: NewMessage) -> Message | None:
     )
     if found is None:
         return None
-    if found.body_hash != new.body_hash:
+    if found.body_hash not in new.body_hashes:
         raise KeyReused
     return found.message
 
 
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def _hash(text: str) -> str:
+    """Return an unkeyed digest. Rows are found by it, so a new SECRET_KEY sends nothing twice."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _content(contact: Contact, new: NewMessage) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from messaging.actions import outgoing
-from messaging.models import Media, Message, MessagingSettings
+from messaging.models import IdempotencyKey, Media, Message, MessagingSettings
 from messaging.tests.support.api import NUMBER, SEND, TO, MessageApi, contact, message, text
 from organizations.access import Actor
 from organizations.actions import revoke_token, set_active
@@ -23,6 +23,8 @@ __all__ = ["olivia"]
 
 State = Message.State
 TESTS = Actor("the tests")
+DIGEST_OF_AN_EARLIER_VERSION = "c68669cf474092d8069adaf850c4e0cb5baeba666bd26855470aaa2604d8d153"
+"""What versions before keyed digests stored for `text()`."""
 
 
 @pytest.fixture
@@ -321,6 +323,25 @@ def test_same_key_returns_the_message_as_it_is_now(api: MessageApi) -> None:
 
 def test_same_key_with_another_body_is_refused(api: MessageApi) -> None:
     api.send(key="k")
+    assert error(api.send(text("another"), key="k"))[:2] == (422, "idempotency_key_reused")
+    assert Message.objects.count() == 1
+
+
+def test_digest_of_a_body_is_keyed_and_outlives_a_new_secret_key(
+    api: MessageApi, settings: Settings
+) -> None:
+    first = api.send(key="k").json()["id"]
+    stored = IdempotencyKey.objects.get().body_hash
+    assert len(stored) == 64 and stored != DIGEST_OF_AN_EARLIER_VERSION
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another" * 9
+    assert api.send(key="k").json()["id"] == first
+    assert error(api.send(text("another"), key="k"))[:2] == (422, "idempotency_key_reused")
+
+
+def test_request_of_before_the_upgrade_is_known_by_its_plain_digest(api: MessageApi) -> None:
+    first = api.send(key="k").json()["id"]
+    IdempotencyKey.objects.update(body_hash=DIGEST_OF_AN_EARLIER_VERSION)
+    assert api.send(key="k").json()["id"] == first
     assert error(api.send(text("another"), key="k"))[:2] == (422, "idempotency_key_reused")
     assert Message.objects.count() == 1
 
