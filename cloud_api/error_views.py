@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from cloud_api.codes import Code
-from cloud_api.errors import NO_STORE, error_body
+from cloud_api.errors import NO_STORE, NO_TOKEN, error_body
 
 PREFIX = "/graph/"
 """What the addresses of the façade begin with."""
@@ -48,6 +48,11 @@ def server_error(request: HttpRequest) -> JsonResponse:
 def busy_body() -> dict[str, Any]:
     """Return the body of a 503 while the server is busy."""
     return error_body(Code.UNAVAILABLE, BUSY)
+
+
+def no_token_body() -> dict[str, Any]:
+    """Return the body of a 401 that the server gives before it has read a request."""
+    return error_body(Code.BAD_TOKEN, NO_TOKEN)
 
 
 def too_large_body() -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from tests.attacks.unchanged import bearer
 from tests.support.application import Application, until
 from tests.support.raw_http import RawConnection
-from whatsapp_orgs.server.serving import MAX_UPLOADS
+from whatsapp_orgs.server.serving import MAX_UPLOADS_OF_NETWORK
 
 pytestmark = pytest.mark.servers
 
@@ -52,21 +52,48 @@ def test_file_above_the_limit_is_refused_before_it_is_received(
         assert raw.rest().status == 413
 
 
+def test_without_any_credential_a_large_upload_is_refused_at_once(
+    application: Application, organization: int, line: str
+) -> None:
+    form = f"/admin/connections/connection/{organization}/messages/send/"
+    found = {}
+    for path in (line.removeprefix("POST "), "/graph/v23.0/1/media", form):
+        with RawConnection(application) as raw:
+            raw.send(raw.head(f"POST {path}", **FORM, Content_Length=str(2 * MEGABYTE)))
+            found[path] = raw.rest()
+    assert [answer.status for answer in found.values()] == [401, 401, 302]
+    api, graph, page = found.values()
+    assert all(b"WWW-Authenticate: Bearer" in answer.head for answer in (api, graph))
+    assert json.loads(graph.body)["error"]["code"] == 190
+    assert f"Location: /admin/login/?next={form}".encode() in page.head
+    for path, headers in (
+        ("/graph/1/media?access%5Ftoken=x", {}),
+        (form, {"Cookie": "sessionid=x"}),
+    ):
+        with RawConnection(application) as raw:
+            large = {**FORM, "Content_Length": str(2 * MEGABYTE), "Expect": "100-continue"}
+            raw.send(raw.head(f"POST {path}", **large, **headers))
+            assert raw.wait_for(b"100 Continue").startswith(b"HTTP/1.1 100 ")
+
+
 def test_more_uploads_than_places_get_503_until_one_ends(
     application: Application, line: str
 ) -> None:
     body = upload(bytes(2 * MEGABYTE))
     headers = {**FORM, "Content_Length": str(len(body)), "Authorization": bearer(application)}
     with ExitStack() as stack:
-        for _ in range(MAX_UPLOADS):
-            slow = stack.enter_context(RawConnection(application))
-            # The server answers this once it has taken the headers.
-            slow.send(slow.head(line, **headers, Expect="100-continue"))
-            slow.wait_for(b"100 Continue")
-        with RawConnection(application) as raw:
-            raw.send(raw.head(line, **headers))
-            refused = raw.rest()
-        assert refused.status == 503 and b"Retry-After: 5" in refused.head
+        for source in ("127.0.0.1", "127.0.0.2"):
+            for _ in range(MAX_UPLOADS_OF_NETWORK):
+                slow = stack.enter_context(RawConnection(application, source))
+                # The server answers this once it has taken the headers.
+                slow.send(slow.head(line, **headers, Expect="100-continue"))
+                assert slow.wait_for(b"100 Continue").startswith(b"HTTP/1.1 100 ")
+            # The first network has its places, the second one too; then there are none.
+            refusing = "127.0.0.1" if source == "127.0.0.1" else "127.0.0.3"
+            with RawConnection(application, refusing) as raw:
+                raw.send(raw.head(line, **headers))
+                refused = raw.rest()
+            assert refused.status == 503 and b"Retry-After: 5" in refused.head
 
     def is_taken() -> bool:
         with RawConnection(application) as raw, suppress(ConnectionError):

@@ -33,12 +33,14 @@ class RawResponse:
 
 
 class RawConnection:
-    """A connection to a running product."""
+    """A connection to a running product. `source`: the client's address, on loopback."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, source: str = "") -> None:
         parts = urlsplit(application.url)
         self.host = parts.netloc
-        self._socket = socket.create_connection((parts.hostname, parts.port), SECONDS)
+        self._socket = socket.create_connection(
+            (parts.hostname, parts.port), SECONDS, (source, 0) if source else None
+        )
         self._received = b""
 
     def __enter__(self) -> Self:
@@ -60,10 +62,11 @@ class RawConnection:
         lines = [f"{first_line} HTTP/1.1", *(f"{name}: {of}" for name, of in named.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def wait_for(self, text: bytes) -> None:
-        """Receive until the server has sent this. Raises TimeoutError."""
+    def wait_for(self, text: bytes) -> bytes:
+        """Receive until the server has sent this. Returns all of it. Raises TimeoutError."""
         while text not in self._received:
             self._receive()
+        return self._received
 
     def rest(self) -> RawResponse:
         """Receive until the server closes the connection. Raises TimeoutError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -31,8 +32,12 @@ class ProxyHeadersMiddleware:
 
 
 def _forwarded_address(scope: Scope) -> str | None:
-    """Return the last address of X-Forwarded-For, or None if there is no valid one."""
     values = [value for name, value in scope.get("headers", ()) if name == b"x-forwarded-for"]
+    return forwarded_address(values)
+
+
+def forwarded_address(values: Sequence[bytes]) -> str | None:
+    """Return the last address of X-Forwarded-For's values, or None if there is no valid one."""
     if not values:
         return None
     last = values[-1].decode("latin-1").split(",")[-1].strip()

@@ -21,26 +21,45 @@ from twisted.internet import tcp
 from twisted.web.http import _GenericHTTPChannelProtocol
 
 from cloud_api import error_views
+from cloud_api.query_secrets import SCOPE_KEY, without_secrets
+from organizations.client_network import network_of
 from organizations.sockets.authentication import CloseCode
 from whatsapp_orgs.server.client_connections import ClientTransport, open_connections
 from whatsapp_orgs.server.flow_control import FlowControl
 from whatsapp_orgs.server.http_channel import BoundedChannel
+from whatsapp_orgs.server.proxy_headers import forwarded_address
 
 # Messages of a WebSocket client; the longest expected one is short.
 MAX_MESSAGE_BYTES = 4096
 MAX_QUEUED_MESSAGES = 50
 
-# The paths that take files, and how many large ones are taken at a time.
+# The paths that take files, and how many large ones are taken at a time: in all, and of the clients
+# of one network.
 UPLOAD_PATH = re.compile(
     rb"/api/v1/organizations/\d+/media|/admin/connections/connection/\d+/messages/send/"
     rb"|/graph/(?:v\d{1,3}\.\d{1,2}/)?\d+/media(?:\?.*)?"
 )
-MAX_UPLOADS = 4
+MAX_UPLOADS, MAX_UPLOADS_OF_NETWORK = 4, 2
 FORM_BYTES = 64 * 1024
 TOO_LARGE = b"413 Content Too Large"
 JSON_TYPE = b"\r\nContent-Type: application/json"
 TOO_MANY_UPLOADS = b"503 Service Unavailable\r\nRetry-After: 5"
-uploads: set[Any] = set()
+NO_CREDENTIALS = b"401 Unauthorized\r\nWWW-Authenticate: Bearer"
+TO_LOGIN = b"302 Found\r\nLocation: /admin/login/?next="
+uploads: dict[Any, str] = {}
+"""The large uploads that are received now, with the networks of their clients."""
+GRAPH_BODIES = {
+    TOO_LARGE: error_views.too_large_body,
+    TOO_MANY_UPLOADS: error_views.busy_body,
+    NO_CREDENTIALS: error_views.no_token_body,
+}
+"""What the façade's clients read with these."""
+
+
+def _has_place(network: str) -> bool:
+    """Return whether one more large upload from this network is taken now."""
+    of_network = sum(other == network for other in uploads.values())
+    return len(uploads) < MAX_UPLOADS and of_network < MAX_UPLOADS_OF_NETWORK
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
@@ -48,6 +67,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
 
     This limit is for all bodies; the API's own is lower (`organizations.api.views.BODY_LIMIT`).
     Uploads of files have a higher one, and only a few are taken at a time: they are in memory.
+    Those without any credential are refused before they are received; none is checked here.
     """
 
     def gotLength(self, length: int | None) -> None:
@@ -58,11 +78,29 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         self._bytes_left = settings.MEDIA_MAX_MB * 1024 * 1024 + FORM_BYTES
         if length > self._bytes_left or not UPLOAD_PATH.fullmatch(self.channel._path):
             self._refuse()
-        elif len(uploads) >= MAX_UPLOADS:
+        elif not self._has_credentials():
+            path = self.channel._path
+            self._refuse(TO_LOGIN + path if path.startswith(b"/admin/") else NO_CREDENTIALS)
+        elif not _has_place(network := self._network()):
             self._refuse(TOO_MANY_UPLOADS)
         else:
-            uploads.add(self)
-            self.notifyFinish().addBoth(lambda _: uploads.discard(self))
+            uploads[self] = network
+            self.notifyFinish().addBoth(lambda _: uploads.pop(self, None))
+
+    def _has_credentials(self) -> bool:
+        """Return whether there is a header, a session or a token in the query, right or wrong."""
+        if self.requestHeaders.hasHeader(b"authorization"):
+            return True
+        if settings.SESSION_COOKIE_NAME.encode() in self.received_cookies:
+            return True
+        scope = without_secrets({"query_string": self.channel._path.partition(b"?")[2]})
+        return bool(scope[SCOPE_KEY].get("access_token"))
+
+    def _network(self) -> str:
+        """Return the network of the client, as ProxyHeadersMiddleware takes it."""
+        values = self.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
+        forwarded = forwarded_address(values) if settings.TRUST_PROXY else None
+        return network_of(forwarded or self.channel.getPeer().host)
 
     def handleContentChunk(self, data: bytes) -> None:
         self._bytes_left -= len(data)
@@ -94,9 +132,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
             return
         body = b""
         if self.channel._path.startswith(error_views.PREFIX.encode()):
-            busy = status == TOO_MANY_UPLOADS
-            found = error_views.busy_body() if busy else error_views.too_large_body()
-            body, status = json.dumps(found).encode(), status + JSON_TYPE
+            body, status = json.dumps(GRAPH_BODIES[status]()).encode(), status + JSON_TYPE
         length = b"Content-Length: %d\r\n\r\n" % len(body)
         self.channel.transport.write(
             b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + length + body

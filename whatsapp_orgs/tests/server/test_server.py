@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from autobahn.exception import PayloadExceededError
 from autobahn.websocket.compress import PerMessageDeflate, PerMessageDeflateOffer
+from pytest_django import Settings
+from twisted.web.http_headers import Headers
 
 from whatsapp_orgs.server.flow_control import FlowControl
-from whatsapp_orgs.server.serving import MAX_MESSAGE_BYTES, BoundedServer, accept_compression
+from whatsapp_orgs.server.serving import (
+    MAX_MESSAGE_BYTES,
+    BoundedRequest,
+    BoundedServer,
+    accept_compression,
+)
 
 
 class Client:
@@ -74,6 +82,18 @@ async def test_close_message_does_not_wait_for_a_slow_client() -> None:
     async with asyncio.timeout(5):
         await server_of(client).handle_reply(client, message)
     assert client.sent == [message]
+
+
+@pytest.mark.parametrize(("trusted", "network"), [(True, "203.0.113.9"), (False, "10.0.0.1")])
+def test_uploads_are_counted_by_the_forwarded_address_of_a_trusted_proxy(
+    settings: Settings, trusted: bool, network: str
+) -> None:
+    settings.TRUST_PROXY = trusted
+    peer = SimpleNamespace(host="10.0.0.1")
+    request: Any = object.__new__(BoundedRequest)
+    request.channel = SimpleNamespace(getPeer=lambda: peer)
+    request.requestHeaders = Headers({b"X-Forwarded-For": [b"198.51.100.1, 203.0.113.9"]})
+    assert request._network() == network
 
 
 def test_messages_are_compressed_for_browsers_and_a_bomb_is_not_unpacked() -> None:
