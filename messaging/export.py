@@ -16,6 +16,8 @@ from django.utils import timezone
 from messaging.models import Contact, Media, Message
 from messaging.representation import contact_json, full, media_json
 from messaging.waiting import WaitingReasons
+from organizations.access import Caller, Permission
+from organizations.long_responses import while_allowed
 from organizations.models import Organization
 
 CONTENT_TYPE = "application/x-ndjson"
@@ -24,9 +26,27 @@ PAGE = 500
 Row = TypeVar("Row", bound=Model)
 
 
-def export_response(organization: Organization) -> StreamingHttpResponse:
-    """Return a response that is a file with everything. The caller audits it."""
-    response = StreamingHttpResponse(lines(organization), content_type=CONTENT_TYPE)
+def require_all_data(caller: Caller, organization_id: int) -> Organization:
+    """Return the organization if the caller may export and erase what is stored of its messages.
+
+    Raises Organization.DoesNotExist for outsiders, PermissionDenied without the rights.
+    """
+    organization = caller.organization(organization_id, Permission.MANAGE)
+    caller.require(Permission.READ_MESSAGES, organization)
+    return organization
+
+
+def export_response(organization: Organization, caller: Caller) -> StreamingHttpResponse:
+    """Return a response that is a file with everything, for as long as the caller may read it.
+
+    The view has checked that, and audits it.
+    """
+
+    def check() -> None:
+        require_all_data(caller.reread(), organization.pk)
+
+    chunks = while_allowed(lines(organization), check)
+    response = StreamingHttpResponse(chunks, content_type=CONTENT_TYPE)
     name = f"messages-{organization.pk}-{timezone.localdate()}.ndjson"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"

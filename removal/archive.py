@@ -15,10 +15,12 @@ from django.utils import timezone
 from connections.models import ConnectionEvent
 from events.models import Event
 from messaging import media_files
-from messaging.export import in_pages
+from messaging.export import in_pages, require_all_data
 from messaging.export import lines as message_lines
 from messaging.models import Media
+from organizations.access import Caller
 from organizations.encryption import Undecryptable
+from organizations.long_responses import while_allowed
 from organizations.models import AuditEntry, Membership, Organization
 from webhooks.models import Endpoint
 
@@ -38,9 +40,23 @@ No credentials, tokens or passwords are in it.
 """
 
 
-def archive_response(organization: Organization) -> StreamingHttpResponse:
-    """Return a response that is a ZIP file with everything. The caller audits it."""
-    response = StreamingHttpResponse(_stream(organization.pk), content_type=CONTENT_TYPE)
+def archive_response(organization: Organization, caller: Caller) -> StreamingHttpResponse:
+    """Return a response that is a ZIP file with everything, for as long as the caller may read it.
+
+    The view has checked that, and audits it.
+    """
+    in_person = caller.token is None and caller.is_superuser
+
+    def check() -> None:
+        now = caller.reread()
+        if in_person:  # With a reason, and without the right to read messages.
+            now.require_superuser()
+            now.organization(organization.pk)
+        else:
+            require_all_data(now, organization.pk)
+
+    chunks = while_allowed(_stream(organization.pk), check)
+    response = StreamingHttpResponse(chunks, content_type=CONTENT_TYPE)
     name = f"organization-{organization.pk}-{timezone.localdate()}.zip"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"

@@ -14,11 +14,10 @@ from messaging.actions import contacts, decisions, erasure
 from messaging.actions.contacts import Address
 from messaging.admin.forms import EraseAllForm, PersonForm
 from messaging.admin.page import render_tab
-from messaging.admin.rights import find_organization, rights_of
+from messaging.admin.rights import rights_of
 from messaging.admin.settings import settings_page
-from messaging.export import export_response
+from messaging.export import export_response, require_all_data
 from messaging.models import Contact
-from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number
@@ -102,7 +101,7 @@ def export_view(request: HttpRequest, organization_id: int) -> HttpResponseBase:
         return HttpResponseNotAllowed(["POST"])
     organization = find_owned(request, organization_id)
     decisions.record_export(organization, caller_of(request).actor)
-    return export_response(organization)
+    return export_response(organization, caller_of(request))
 
 
 def find_owned(request: HttpRequest, organization_id: int) -> Organization:
@@ -110,9 +109,10 @@ def find_owned(request: HttpRequest, organization_id: int) -> Organization:
 
     Raises Http404 for outsiders, PermissionDenied without the rights.
     """
-    organization = find_organization(request, organization_id, Permission.MANAGE)
-    caller_of(request).require(Permission.READ_MESSAGES, organization)
-    return organization
+    try:
+        return require_all_data(caller_of(request), organization_id)
+    except Organization.DoesNotExist as error:
+        raise Http404 from error
 
 
 def _find_contact(organization: Organization, contact_id: int) -> Contact:

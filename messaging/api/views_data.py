@@ -9,9 +9,8 @@ from rest_framework.response import Response
 from messaging.actions import contacts, decisions, erasure
 from messaging.api import schema_data as schema
 from messaging.api.serializers import EraseContactSerializer
-from messaging.export import export_response
+from messaging.export import export_response, require_all_data
 from messaging.refusals import UnknownContact
-from organizations.access import Permission
 from organizations.api.views import CallerView
 from organizations.models import Organization
 
@@ -21,9 +20,7 @@ class DataView(CallerView):
 
     def owned(self, organization_id: int) -> Organization:
         """Return the organization. Raises Organization.DoesNotExist, PermissionDenied."""
-        organization = self.caller.organization(organization_id, Permission.MANAGE)
-        self.caller.require(Permission.READ_MESSAGES, organization)
-        return organization
+        return require_all_data(self.caller, organization_id)
 
 
 class EraseContactView(DataView):
@@ -48,4 +45,4 @@ class ExportView(DataView):
     def get(self, request: Request, organization_id: int) -> StreamingHttpResponse:
         organization = self.owned(organization_id)
         decisions.record_export(organization, self.caller.actor)
-        return export_response(organization)
+        return export_response(organization, self.caller)

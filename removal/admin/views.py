@@ -61,7 +61,7 @@ def archive_view(request: HttpRequest, organization_id: int) -> HttpResponseBase
     else:
         caller_of(request).require(Permission.READ_MESSAGES, organization)
         actions.record_archive(organization, actor)
-    return archive_response(organization)
+    return archive_response(organization, caller_of(request))
 
 
 def _remove_page(

@@ -60,4 +60,4 @@ class ArchiveView(DataView):
         if self.caller.is_superuser and not reason:
             raise ValidationError({"reason": gettext(REASON_MISSING)})
         actions.record_archive(organization, self.caller.actor, reason)
-        return archive_response(organization)
+        return archive_response(organization, self.caller)

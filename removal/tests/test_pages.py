@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from typing import Any
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import pytest
 from django.contrib.auth.models import User
@@ -19,7 +19,9 @@ from connections.refusals import OrganizationInactive
 from connections.tests.support.fake_worker import FakeWorker
 from messaging import media_files
 from messaging.models import Media
+from organizations import long_responses
 from organizations.access import Caller
+from organizations.long_responses import RightEnded
 from organizations.models import AuditEntry, Invitation, Membership, Organization
 from organizations.tests.support.adminpages import browser, shown
 from organizations.tests.support.api import Api
@@ -161,6 +163,28 @@ def test_archive_has_everything_and_its_reason_is_audited(root: User, filled: Or
     assert AuditEntry.objects.filter(action=Action.ORGANIZATION_EXPORTED).count() == 2
     assert AuditEntry.objects.get(action=Action.TEXTS_OPENED).detail == "The customer leaves"
     media_files.delete(media.stored_as)
+
+
+@pytest.mark.parametrize("who", ["administrator", "owner"])
+def test_archive_is_broken_off_once_the_right_to_it_has_ended(
+    root: User, filled: Organization, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    monkeypatch.setattr(long_responses, "CHECK_SECONDS", 0.0)
+    user = root if who == "administrator" else Membership.objects.get(role="owner").user
+    data = {"reason": "The customer leaves"} if user is root else {}
+    address = reverse("organization_archive", args=[filled.pk])
+    answer: Any = browser(user).post(address, data)
+    chunks = iter(answer.streaming_content)
+    sent = [next(chunks), next(chunks)]
+    if user is root:
+        User.objects.filter(pk=root.pk).update(is_superuser=False)
+        Membership.objects.create(organization=filled, user=root, role="owner")
+    else:
+        Membership.objects.filter(user=user).delete()
+    with pytest.raises(RightEnded):
+        next(chunks)
+    with pytest.raises(BadZipFile):
+        ZipFile(io.BytesIO(b"".join([*sent, *chunks])))
 
 
 def test_archive_is_made_in_pieces(filled: Organization, root: User) -> None:

@@ -10,11 +10,14 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from organizations.long_responses import RightEnded
+
 if TYPE_CHECKING:
     # The settings import this module: it must not load Django's HTTP classes for each command.
     from django.http import HttpRequest
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BROKEN_OFF_MESSAGE = "a response was broken off: the right to it has ended"
 TIMEOUT_MESSAGE = "an application took too long to end and was cancelled"
 
 
@@ -22,6 +25,10 @@ def redact_request(record: logging.LogRecord) -> bool:
     """Replace the path of a request by its route. A filter that passes all records."""
     if record.name.startswith(("django.request", "django.security")):
         _redact_django(record)
+    elif record.exc_info and isinstance(record.exc_info[1], RightEnded):
+        # Only an exception makes Daphne break it off; it is no error.
+        record.msg, record.args, record.exc_info = BROKEN_OFF_MESSAGE, (), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
     elif record.name.startswith("daphne.") and "took too long" in str(record.msg):
         # Daphne's arguments are the request with its path and query.
         record.msg, record.args = TIMEOUT_MESSAGE, ()

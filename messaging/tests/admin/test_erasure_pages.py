@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
 from messaging.models import Contact, Message
 from messaging.tests.support.rows import ANA, make_message
-from organizations.models import AuditEntry, Organization
+from organizations import long_responses
+from organizations.long_responses import RightEnded
+from organizations.models import AuditEntry, Membership, Organization
 from organizations.tests.support.adminpages import browser, shown
 
 TEXT = "O segredo é mel"
@@ -84,6 +88,18 @@ def test_export_is_a_file_with_an_audit_entry(olga: User, message: Message) -> N
     assert answer["Content-Disposition"].startswith("attachment")
     assert "no-store" in answer["Cache-Control"]
     assert AuditEntry.objects.filter(action=AuditEntry.Action.MESSAGES_EXPORTED).count() == 1
+
+
+def test_export_is_broken_off_once_its_owner_is_none(
+    olga: User, message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_responses, "CHECK_SECONDS", 0.0)
+    answer: Any = browser(olga).post(route("messages_export", message))
+    chunks = iter(answer.streaming_content)
+    next(chunks)
+    Membership.objects.filter(user=olga).delete()
+    with pytest.raises(RightEnded):
+        next(chunks)
 
 
 def test_others_neither_see_nor_reach_it(

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from messaging import export
 from messaging.models import Contact, Media, Message
 from messaging.tests.support.api import NUMBER, READ, SEND, TO, MessageApi, contact, message
-from organizations.models import AuditEntry, Membership, Organization
+from organizations import long_responses
+from organizations.long_responses import RightEnded
+from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.support.api import error, olivia
 
 __all__ = ["olivia"]
@@ -94,6 +97,30 @@ def test_export_has_everything_of_this_organization_only(
     assert rows[1]["filename"] == "a.png" and "source" not in rows[1]
     assert [row["text"]["body"] for row in rows[2:]] == bodies
     assert AuditEntry.objects.filter(action=Action.MESSAGES_EXPORTED).count() == 1
+
+
+@pytest.mark.parametrize("ended", ["member", "role", "token", "organization"])
+def test_export_is_broken_off_once_the_right_to_it_has_ended(
+    api: MessageApi, organization: Organization, monkeypatch: pytest.MonkeyPatch, ended: str
+) -> None:
+    monkeypatch.setattr(long_responses, "CHECK_SECONDS", 0.0)
+    message(organization)
+    whole = api("get", "export")
+    assert lines(whole)[-1]["kind"] == "end"
+    chunks = iter(api("get", "export").streaming_content)
+    assert json.loads(next(chunks))["kind"] == "organization"
+    assert json.loads(next(chunks))["kind"] == "contact"
+    if ended == "member":
+        Membership.objects.all().delete()
+    elif ended == "role":
+        Membership.objects.update(role=Membership.Role.OPERATOR)
+    elif ended == "token":
+        ApiToken.objects.update(revoked_at=timezone.now())
+    else:
+        Organization.objects.update(removing_since=timezone.now())
+    with pytest.raises(RightEnded):
+        next(chunks)
+    assert list(chunks) == []
 
 
 def test_export_reads_rows_in_pages(

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
+from organizations.long_responses import RightEnded
 from whatsapp_orgs import urls
 from whatsapp_orgs.logging.formatters import FieldsFormatter
 from whatsapp_orgs.logging.json_formatter import JsonLineFormatter
@@ -145,6 +146,18 @@ def test_slow_application_is_logged_without_its_address(log: io.StringIO) -> Non
     )
     assert "took too long to end" in log.getvalue()
     assert MARKER not in log.getvalue()
+
+
+def test_response_that_was_broken_off_is_one_line_without_traceback(log: io.StringIO) -> None:
+    try:
+        raise RightEnded(MARKER)
+    except RightEnded as error:
+        logging.getLogger("daphne.server").error(
+            "Exception inside application: %s", error, exc_info=error
+        )
+    assert "a response was broken off: the right to it has ended" in log.getvalue()
+    assert "WARNING" in log.getvalue().upper() and log.getvalue().count("\n") == 1
+    assert MARKER not in log.getvalue() and "Traceback" not in log.getvalue()
 
 
 def test_django_writes_its_lines_only_once() -> None:
