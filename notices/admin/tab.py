@@ -43,6 +43,7 @@ def tab_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     rows = _rows(request, organization)
     own = [row for row in rows if row.own]
     others = [row for row in rows if not row.own]
+    last = _last(organization)
     context: dict[str, Any] = {
         "tab": "notices",
         "own": own,
@@ -50,7 +51,8 @@ def tab_view(request: HttpRequest, organization_id: int) -> HttpResponse:
         "others_told": sum(row.told and row.address.is_on for row in others),
         "preferences": own_preferences(request),
         "configured": is_configured(),
-        "last": _last(organization),
+        "last": last,
+        "named": _named(request, organization, last, manage=rights.manage),
     }
     return render_tab(request, organization, rights, "notices/tab.html", context)
 
@@ -59,27 +61,33 @@ def tab_view(request: HttpRequest, organization_id: int) -> HttpResponse:
 def choose_view(request: HttpRequest, organization_id: int, address_id: int) -> HttpResponse:
     """POST `told`: whether an address is told of an organization.
 
-    People choose for themselves; who manages the organization, for its members too.
+    People choose for themselves; who manages the organization, for its members too. Only
+    administrators of the service choose for each other.
     """
     organization = find_organization(request, organization_id)
     address = Address.objects.filter(pk=address_id).select_related("user").first()
     if address is None or not for_user(address.user).may(Permission.SEE, organization):
         raise Http404
     caller = caller_of(request)
-    if address.user != person(request) and not caller.may(Permission.MANAGE, organization):
-        raise Http404
+    if address.user != person(request):
+        member = organization.memberships.filter(user=address.user).exists()
+        shown = member or caller.is_superuser
+        if not shown or not caller.may(Permission.MANAGE, organization):
+            raise Http404
     told = request.POST.get("told") == "yes"
     addresses.choose(address, organization, told, caller.actor)
     return redirect("organization_notices", organization_id=organization_id)
 
 
 def _rows(request: HttpRequest, organization: Organization) -> list[AddressRow]:
-    """Return the addresses of all who see an organization, the reader's own first."""
+    """Return the addresses of an organization's members, the reader's own first.
+
+    Administrators of the service see every organization; only they are shown each other's.
+    """
     now, user = timezone.now(), person(request)
-    members = organization.memberships.values("user")
-    found = Address.objects.filter(user__in=members) | Address.objects.filter(
-        user__is_superuser=True
-    )
+    found = Address.objects.filter(user__in=organization.memberships.values("user"))
+    if caller_of(request).is_superuser:
+        found |= Address.objects.filter(user__is_superuser=True)
     return sorted(
         (
             AddressRow(
@@ -102,3 +110,13 @@ def _last(organization: Organization) -> list[NoticeRow]:
     over = Notice.objects.filter(recoveries__trouble__organization=organization)
     found = (about | over).distinct().order_by("-pk")
     return rows_of(found[:SHOWN], organization)
+
+
+def _named(
+    request: HttpRequest, organization: Organization, last: list[NoticeRow], *, manage: bool
+) -> set[int]:
+    """Return the people whose notices are shown with their address. See `_rows`."""
+    if caller_of(request).is_superuser:
+        return {row.notice.user_id for row in last}
+    members = organization.memberships.values_list("user_id", flat=True)
+    return {*(members if manage else ()), person(request).pk}

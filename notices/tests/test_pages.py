@@ -145,22 +145,45 @@ def test_language_zone_and_quiet_hours_are_stored_and_checked(alice: User) -> No
 def test_tab_shows_addresses_to_owners_and_administrators_only(
     organization: Organization, alice: User, bob: User, charlie: User, olga: User, root: User
 ) -> None:
-    for user in (alice, bob, charlie):
+    for user in (alice, bob, charlie, root):
         told_at(user)
     seen = {}
     for user in (alice, bob, charlie, olga, root):
         page = browser(user).get(tab(organization))
         text = page.content.decode() if page.status_code == 200 else ""
         seen[user.username] = [
-            name for name in ("alice", "bob", "charlie") if f"{name}@example.com" in text
+            name for name in ("alice", "bob", "charlie", "root") if f"{name}@example.com" in text
         ]
     assert seen == {
         "alice": ["alice"],
         "bob": ["bob"],
         "charlie": [],
         "olga": ["alice", "bob"],
-        "root": ["alice", "bob"],
+        "root": ["alice", "bob", "root"],
     }
+
+
+def test_administrators_of_the_service_are_shown_to_each_other_only(
+    organization: Organization, hand: FakeWorker, alice: User, olga: User, root: User
+) -> None:
+    told_at(alice)
+    roots = told_at(root)
+    happens(link(hand, organization), Reason.LOGGED_OUT_BY_PHONE)
+    assert {notice.user for notice in planned()} == {alice, root}
+    owners, administrators = browser(olga), browser(User.objects.create_superuser("admin"))
+    shown = owners.get(tab(organization)).content.decode()
+    assert "root" not in shown and "· alice@example.com" in shown
+    # Their address, and that of the notice that they got.
+    assert administrators.get(tab(organization)).content.decode().count("root@example.com") == 2
+    url = f"{tab(organization)}{roots.pk}/"
+    assert owners.post(url, {"told": "no"}).status_code == 404
+    assert not Choice.objects.exists()
+    administrators.post(url, {"told": "no"})
+    assert not Choice.objects.get().told
+    # Whoever is a member, too, is one for the others.
+    Membership.objects.create(user=root, organization=organization, role=Membership.Role.VIEWER)
+    assert "root@example.com" in owners.get(tab(organization)).content.decode()
+    assert owners.post(url, {"told": "yes"}).status_code == 302
 
 
 def test_members_choose_for_themselves_and_owners_for_all(
