@@ -7,6 +7,8 @@ from django.db.models import Q
 from organizations.folding import fold
 from organizations.phone_numbers import spellings
 
+MAX_LENGTH = 200
+"""So much of a text is searched: a condition for each word keeps a database busy."""
 MAX_DIGITS = 20
 MIN_DIGITS = 3
 PHONE_CHARACTERS = frozenset("+-–().0123456789/ \u00a0\u202f\u2011")
@@ -17,8 +19,9 @@ def search_filter(text: str, organization: str = "", connection: str = "connecti
 
     Accents and case do not count. The numbers are the linked one and the expected one.
     `organization`, `connection`: the prefixes that lead to these from the rows; `connection` is a
-    relation of the app `connections`.
+    relation of the app `connections`. Only the first MAX_LENGTH characters of `text` count.
     """
+    text = text[:MAX_LENGTH]
     matches = Q()
     for word in fold(text).split():
         matches &= Q(**{f"{organization}folded_name__contains": word})

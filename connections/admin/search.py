@@ -10,9 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from organizations.admin.base import caller_of
-from organizations.search import search_filter
-
-MAX_LENGTH = 200
+from organizations.search import MAX_LENGTH, search_filter
 
 
 @require_safe

@@ -29,6 +29,7 @@ from organizations.access import Caller, for_user
 from organizations.admin.nothing_found import nothing_found
 from organizations.folding import fold
 from organizations.models import Organization
+from organizations.search import MAX_LENGTH
 
 M = TypeVar("M", bound=Model)
 F = TypeVar("F", bound="ModelForm[Any]")
@@ -113,7 +114,7 @@ class TenantAdmin(admin.ModelAdmin[M]):
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
         """Find each word in one of the fields; names of organizations without accents and case."""
-        for word in search_term.split():
+        for word in search_term[:MAX_LENGTH].split():
             matches = Q()
             for name in self.get_search_fields(request):
                 text = fold(word) if name.endswith("folded_name") else word

@@ -8,7 +8,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Field
+from django.db.models import Field, QuerySet
 from django.forms import Field as FormField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -22,6 +22,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from organizations.admin.base import caller_of
 from organizations.models.second_factor import app_of
 from organizations.names import validate_name
+from organizations.search import MAX_LENGTH
 from organizations.second_factor import actions
 
 NAMES = ("username", "first_name", "last_name")
@@ -108,6 +109,11 @@ class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Users")} | (extra_context or {}))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        return super().get_search_results(request, queryset, search_term[:MAX_LENGTH])
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return Django's without what has no effect, and `revoke_tokens` below the status."""
