@@ -1,4 +1,4 @@
-"""What people decide about an organization's messages, on its pages. Each decision is audited."""
+"""What people decide about an organization's messages. Each decision is audited."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from messaging.actions import links, outgoing
+from messaging.actions import decisions, links, outgoing
 from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
 from messaging.api import schema_messages as schema
@@ -130,7 +130,7 @@ class ReleaseView(MessagingView):
 
     @schema.release_messages
     def post(self, request: Request, organization_id: int) -> Response:
-        released = outgoing.release(self.sender(organization_id).pk)
+        released = decisions.release_held(self.sender(organization_id), self.caller.actor)
         return Response({"success": True, "count": released})
 
 
@@ -139,7 +139,7 @@ class DropView(MessagingView):
 
     @schema.drop_messages
     def post(self, request: Request, organization_id: int) -> Response:
-        dropped = outgoing.drop(self.sender(organization_id).pk)
+        dropped = decisions.drop_held(self.sender(organization_id), self.caller.actor)
         return Response({"success": True, "count": dropped})
 
 

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from events.models import Event
 from messaging.models import Message
 from messaging.tests.support.api import NUMBER, READ, SEND, TO, MessageApi, contact, message
-from organizations.models import Organization
+from organizations.models import AuditEntry, Organization
 from organizations.tests.support.api import error, olivia
 
 __all__ = ["olivia"]
@@ -251,13 +251,21 @@ def test_message_without_its_file_is_not_resent(
     assert error(sender("post", path))[:2] == (409, "media_not_ready")
 
 
-@pytest.mark.parametrize(("path", "state"), [("release", "queued"), ("drop", "cancelled")])
-def test_held_messages_are_released_or_dropped(
+@pytest.mark.parametrize(
+    ("path", "state", "action"),
+    [
+        ("release", "queued", AuditEntry.Action.HELD_MESSAGES_SENT),
+        ("drop", "cancelled", AuditEntry.Action.HELD_MESSAGES_DROPPED),
+    ],
+)
+def test_held_messages_are_released_or_dropped_and_audited(
     sender: MessageApi,
+    olivia: User,
     organization: Organization,
     other_organization: Organization,
     path: str,
     state: str,
+    action: str,
 ) -> None:
     held = [outgoing(organization, State.HELD).pk for _ in range(2)]
     outgoing(organization, State.FAILED)
@@ -267,6 +275,8 @@ def test_held_messages_are_released_or_dropped(
     assert [row.pk for row in changed] == held
     foreign.refresh_from_db()
     assert foreign.state == State.HELD
+    entry = AuditEntry.objects.get(action=action)
+    assert (entry.organization, entry.detail, entry.user) == (organization, "2", olivia)
 
 
 def test_reader_decides_nothing(reader: MessageApi, organization: Organization) -> None:
