@@ -91,9 +91,10 @@ def make_owner_link(
 def revoke_owner_link(connection_id: int, actor: Actor) -> bool:
     """Revoke the open link, and end the pairing that was started with it.
 
-    Return whether there was one to revoke.
+    Return whether there was one to revoke. Raises PermissionDenied when the actor's right has ended
+    meanwhile.
     """
-    return _revoke_open(lock_connection(connection_id), actor)
+    return _revoke_open(lock_connection(connection_id, actor), actor)
 
 
 @transaction.atomic

@@ -68,8 +68,11 @@ def request_reconnect(
 
 @transaction.atomic
 def request_disconnect(connection_id: int, actor: Actor) -> Connection:
-    """Request a logout, a closed socket and the deletion of the credentials."""
-    connection = lock_connection(connection_id)
+    """Request a logout, a closed socket and the deletion of the credentials.
+
+    Raises PermissionDenied when the actor's right has ended meanwhile.
+    """
+    connection = lock_connection(connection_id, actor)
     if connection.desired == Desired.DISCONNECTED and connection.disconnecting:
         return connection
     connection.logout_pending, connection.fresh_code = True, False
@@ -93,6 +96,7 @@ def request_final_disconnect(connection_id: int, actor: Actor, *, confirmed: boo
 def request_cancel(connection_id: int, actor: Actor, generation: int | None = None) -> Connection:
     """Request the end of a pairing, or only of the one of this generation.
 
+    No right is checked: who takes a right away also ends the pairings that were made with it.
     Raises NothingToCancel.
     """
     connection = lock_connection(connection_id)

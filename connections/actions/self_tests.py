@@ -25,9 +25,10 @@ PER_WINDOW = 5
 def request_self_test(connection_id: int, actor: Actor) -> SelfTest:
     """Request a test message to the linked number, in the active language.
 
-    Raises NotConnected, TooManyTests.
+    Raises NotConnected, TooManyTests, and PermissionDenied when the actor's right has ended
+    meanwhile.
     """
-    connection = lock_connection(connection_id)
+    connection = lock_connection(connection_id, actor)
     connected = connection.desired == Desired.CONNECTED and connection.state == State.CONNECTED
     # Without a worker or in a deactivated organization, the stored link is gone.
     if not (connected and connection.has_worker and connection.organization.is_active):

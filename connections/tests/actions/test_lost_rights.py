@@ -173,11 +173,19 @@ def test_lost_right_during_a_fresh_code_resumes_the_saved_login(
 def test_request_after_a_lost_right_is_denied(connection: Connection, alice: User) -> None:
     actor = Caller(alice).actor
     Membership.objects.filter(user=alice).update(role=Role.VIEWER)
-    for begin in (actions.request_reconnect, actions.make_owner_link):
+    owner = member("olivia", connection.organization, Role.OWNER)
+    made, _secret = actions.make_owner_link(connection.pk, Caller(owner).actor)
+    for request in (
+        actions.request_reconnect,
+        actions.request_disconnect,
+        actions.request_self_test,
+        actions.make_owner_link,
+        actions.revoke_owner_link,
+    ):
         with pytest.raises(PermissionDenied):
-            begin(connection.pk, actor)
-    assert not connection.attempts.exists()
-    assert not OwnerLink.objects.exists()
+            request(connection.pk, actor)
+    assert not connection.attempts.exists() and not connection.events.exists()
+    assert OwnerLink.objects.get() == made and OwnerLink.objects.get().is_open
 
 
 def test_revoking_a_persons_keys_ends_tokens_links_and_pairings(
