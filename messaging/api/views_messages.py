@@ -80,6 +80,9 @@ class MessagesView(MessagingView):
         query = self.query(MessageQuery)
         size = query["pageSize"]
         rows = _filtered(self.messages(organization, represent), query)
+        if "contact" in query and represent is not full:
+            # The other rows hide the person, which the filter would give away.
+            rows = rows.filter(direction=Message.Direction.OUT)
         found = list(rows.order_by("-pk")[: size + 1])
         next_url = None
         if len(found) > size:

@@ -77,6 +77,19 @@ def test_sender_sees_states_and_no_text_nor_who_wrote(
             assert hidden not in page
 
 
+def test_sender_cannot_find_out_who_wrote(
+    sender: MessageApi, reader: MessageApi, organization: Organization
+) -> None:
+    ana, eva = contact(organization, NUMBER, lid="77"), contact(organization, "551133334444")
+    received = message(organization, contact=ana).public_id
+    message(organization, contact=ana, direction=Direction.ELSEWHERE)
+    sent = outgoing(organization, State.SENT, contact=eva).public_id
+    for asked in (f"%2B{NUMBER}", "77@lid"):
+        assert ids(sender, f"?contact={asked}") == [] != ids(reader, f"?contact={asked}")
+    assert ids(sender, "?contact=%2B551133334444") == [sent]
+    assert received in ids(sender)
+
+
 def test_sender_sees_whom_a_message_went_to(sender: MessageApi, organization: Organization) -> None:
     sent = outgoing(organization, State.SENT)
     assert sender("get", f"messages/{sent.public_id}").json()["contact"]["phone"] == TO

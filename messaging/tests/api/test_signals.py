@@ -22,6 +22,11 @@ def api(olivia: User, organization: Organization) -> MessageApi:
 
 
 @pytest.fixture
+def reader(olivia: User, organization: Organization) -> MessageApi:
+    return MessageApi(olivia, organization, READ, SEND)
+
+
+@pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Contact, bool]]:
     """Return whom typing was shown to."""
     calls: list[tuple[Contact, bool]] = []
@@ -54,19 +59,32 @@ def test_own_message_is_not_marked(api: MessageApi, organization: Organization) 
 
 
 def test_typing_is_shown_to_a_known_person(
-    api: MessageApi, organization: Organization, shown: list[Any]
+    reader: MessageApi, organization: Organization, shown: list[Any]
 ) -> None:
     person = contact(organization, "551187654321", lid="77")
-    assert api("post", "typing", {"to": TO}).json() == {"success": True}
-    assert api("post", "typing", {"to": "77@lid", "typing": False}).status_code == 200
+    assert reader("post", "typing", {"to": TO}).json() == {"success": True}
+    assert reader("post", "typing", {"to": "77@lid", "typing": False}).status_code == 200
     assert shown == [(person, True), (person, False)]
 
 
-def test_typing_to_a_stranger_is_refused(
-    api: MessageApi, other_organization: Organization, shown: list[Any]
+def test_sender_who_does_not_read_types_only_to_those_who_were_written_to(
+    api: MessageApi, organization: Organization, shown: list[Any]
 ) -> None:
-    contact(other_organization)
-    assert error(api("post", "typing", {"to": TO}))[:2] == (400, "unknown_contact")
+    unknown = error(api("post", "typing", {"to": TO}))
+    person = message(organization).contact
+    assert unknown[:2] == (400, "unknown_contact")
+    assert error(api("post", "typing", {"to": TO})) == unknown and shown == []
+    message(organization, direction=Message.Direction.OUT)
+    assert api("post", "typing", {"to": TO}).status_code == 200
+    assert shown == [(person, True)]
+
+
+def test_typing_to_a_stranger_is_refused(
+    reader: MessageApi, api: MessageApi, other_organization: Organization, shown: list[Any]
+) -> None:
+    message(other_organization, direction=Message.Direction.OUT)
+    for caller in (reader, api):
+        assert error(caller("post", "typing", {"to": TO}))[:2] == (400, "unknown_contact")
     assert error(api("post", "typing", {"to": "1@g.us"}))[:2] == (400, "invalid")
     assert error(api("post", "typing", {"to": TO, "typing": "yes"}))[:2] == (400, "invalid")
     assert shown == [] and Contact.objects.count() == 1
