@@ -9,7 +9,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.cache import patch_cache_control
@@ -73,6 +73,13 @@ class OrgsAdminSite(AdminSite):
         need = sessions.need_of_request(request)
         route = request.resolver_match.url_name if request.resolver_match else None
         return need is Need.NOTHING or (need is Need.SET_UP and route in ALLOWED_BEFORE_SET_UP)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """No form uses it, and it would list the primary keys of rows, which of tokens are hashes.
+
+        `OrganizationSelect` says what forms use instead.
+        """
+        raise Http404
 
     @method_decorator(never_cache)
     def login(

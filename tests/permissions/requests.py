@@ -36,8 +36,8 @@ def graph_file(scene: Scene) -> dict[str, Any]:
 REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "GET admin/autocomplete/": lambda scene: {
         "app_label": "organizations",
-        "model_name": "membership",
-        "field_name": "organization",
+        "model_name": "apitoken",
+        "field_name": "made_by",
         "term": "",
     },
     "POST admin/colleagues/": lambda scene: {

@@ -23,8 +23,7 @@ GET,POST second-factor/                              200  200  200  200  200
 # None of them has one.
 GET,POST second-factor/codes/                        302  302  302  302  302
 GET,POST second-factor/remove/                       302  302  302  302  302
-GET      autocomplete/                               200  200  200  200  200
-POST     autocomplete/                               405  405  405  405  405
+GET,POST autocomplete/                               404  404  404  404  404
 GET      jsi18n/                                     200  200  200  200  200
 POST     jsi18n/                                     405  405  405  405  405
 GET,POST r/<path:content_type_id>/<path:object_id>/  404  404  404  404  404
