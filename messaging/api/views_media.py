@@ -110,7 +110,8 @@ def signed_file(request: HttpRequest, signed: str) -> HttpResponse | StreamingHt
     A file that is being fetched is waited for: a webhook names its address before that.
     """
     public_id = file_addresses.public_id_in(signed)
-    media = Media.objects.filter(public_id=public_id, state__in=SERVED_STATES).first()
+    served = Media.objects.filter(state__in=SERVED_STATES, organization__removing_since=None)
+    media = served.filter(public_id=public_id).first()
     if media is not None:
         media = wait_until_fetched(media)
     if media is not None and media.state == Media.State.PENDING:

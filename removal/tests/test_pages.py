@@ -17,7 +17,7 @@ from connections.actions import Fence
 from connections.models import Connection, OwnerLink
 from connections.refusals import OrganizationInactive
 from connections.tests.support.fake_worker import FakeWorker
-from messaging import media_files
+from messaging import file_addresses, media_files
 from messaging.models import Media
 from organizations import long_responses
 from organizations.access import Caller
@@ -74,6 +74,8 @@ def test_nobody_sees_an_organization_that_is_being_removed(
     OwnerLink.objects.update(user=owner)
     link = OwnerLink.objects.get()
     assert link.is_open
+    file = file_addresses.path_of(Media.objects.get().public_id)
+    assert Client().get(file).getvalue() == FILE
     FakeWorker()
     client = start(root, filled)
     for caller in (Caller(root), Caller(owner), Caller(alice), Caller(owner, own_api.token)):
@@ -92,6 +94,7 @@ def test_nobody_sees_an_organization_that_is_being_removed(
     with pytest.raises(OrganizationInactive):
         connection_actions.request_reconnect(filled.pk, ALICE)
     assert filled.name not in shown(owner, reverse("fleet"))
+    assert Client().get(file).status_code == 404
     # Once more changes nothing; a reactivation of a page that is still open neither.
     assert Removal.objects.count() == 1
     assert tokens_of(filled)[0].revoked_at is not None
