@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -139,13 +139,14 @@ def serialize_items(
 
 def _item(item: BulkItem, run: BulkRun, visible: bool) -> dict[str, Any]:
     page = reverse("admin:connections_connection_change", args=[item.connection_id])
+    result = item.result if visible else Result.SKIPPED
     return {
         "id": item.pk,
         # A person who has lost access meanwhile learns nothing more of the organization.
         "name": item.connection.organization.name if visible else _("No longer yours"),
         "page": page if visible else "",
-        "result": item.result,
-        "resultName": _result_name(item.result, run),
+        "result": result,
+        "resultName": _result_name(result, run),
         "sentence": result_sentence(item) if visible else str(Problem.GONE.label),
     }
 
@@ -178,20 +179,28 @@ def result_sentence(item: BulkItem) -> str:
     return text.full if item.result in (Result.RETRYING, Result.FAILED) else text.sentence
 
 
-def phones_of(run: BulkRun) -> list[int]:
-    """Return the connections of a run whose phones have to scan a code."""
-    items = run.items.filter(result__in=(Result.PHONE, Result.SCAN))
+def phones_of(run: BulkRun, caller: Caller) -> list[int]:
+    """Return the connections of a run that the caller sees and whose phones have to scan a code."""
+    items = run.items.filter(_seen_by(caller), result__in=(Result.PHONE, Result.SCAN))
     return list(items.values_list("connection", flat=True))
 
 
-def progress(run: BulkRun) -> dict[str, Any]:
-    """Return the run's progress, ready for JSON."""
-    rows = list(run.items.order_by().values_list("result", "problem").annotate(Count("pk")))
+def progress(run: BulkRun, caller: Caller) -> dict[str, Any]:
+    """Return the run's progress for this caller, ready for JSON."""
+    items = run.items.order_by().annotate(seen=_seen_by(caller))
+    rows = list(items.values_list("result", "problem", "seen").annotate(Count("pk")))
     order = list(Result)
     rows.sort(key=lambda row: order.index(Result(row[0])))
-    groups = [(problem if result == Result.SKIPPED else result, n) for result, problem, n in rows]
-    total = sum(count for _group, count in groups)
-    done = total - sum(count for group, count in groups if group in BulkItem.OPEN)
+    groups: list[tuple[str, int]] = []
+    done = total = 0
+    gone = run.missing
+    for result, problem, seen, count in rows:
+        total += count
+        done += 0 if result in BulkItem.OPEN else count
+        if seen:
+            groups.append((problem if result == Result.SKIPPED else result, count))
+        else:
+            gone += count
     return {
         "done": done,
         "total": total,
@@ -199,11 +208,16 @@ def progress(run: BulkRun) -> dict[str, Any]:
         "stoppable": run.ended_at is None and run.stopped_at is None,
         "headline": _headline(run),
         "text": _("{done} of {total}").format(done=done, total=total),
-        "counts": sum_up(run.action, [*groups, (Problem.GONE, run.missing)]),
+        "counts": sum_up(run.action, [*groups, (Problem.GONE, gone)]),
         "waiting": _waiting_reason(run),
-        "phones": format_ids(phones := phones_of(run)),
+        "phones": format_ids(phones := phones_of(run, caller)),
         "phonesText": phones_text(len(phones)),
     }
+
+
+def _seen_by(caller: Caller) -> Exists:
+    """Return the condition for items whose organization the caller still sees."""
+    return Exists(caller.organizations.filter(pk=OuterRef("connection")))
 
 
 def _headline(run: BulkRun) -> str:

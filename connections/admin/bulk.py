@@ -169,7 +169,7 @@ class BulkPages(QueuePages):
         context = {
             "title": _run_title(run),
             "run": run,
-            "progress": progress(run),
+            "progress": progress(run, caller_of(request)),
             "items": serialize_items(run, caller_of(request)),
         }
         return self.page(request, "connections/bulk/run.html", context)
@@ -181,7 +181,7 @@ class BulkPages(QueuePages):
         run, now = self._run(request, run_id), timezone.now()
         items = serialize_items(run, caller_of(request), _parse_time(request.GET.get("since", "")))
         changes = {"items": items, "since": (now - OVERLAP).isoformat()}
-        return JsonResponse(progress(run) | changes)
+        return JsonResponse(progress(run, caller_of(request)) | changes)
 
     def stop_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """POST: stop the run before its next request."""

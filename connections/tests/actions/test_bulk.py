@@ -170,11 +170,11 @@ def test_pairings_of_a_run_count_as_unfinished_reconnects(
     step(hand, time, 10)
     assert results(run).count("scan") == MAX_BULK_PAIRINGS
     assert results(run).count("asked") == 0, "five codes wait to be scanned"
-    assert "codes wait for a phone" in bulk.progress(run)["waiting"]
+    assert "codes wait for a phone" in bulk.progress(run, for_user(alice))["waiting"]
     actions.record_event(paired[0], Reason.CODES_EXPIRED)
     step(hand, time, 10)
     assert results(run).count("asked") == results(run).count("failed") == 1
-    assert bulk.progress(run)["waiting"]
+    assert bulk.progress(run, for_user(alice))["waiting"]
     attempt = paired_attempt(paired[1])
     actions.record_event(paired[1], Observation.CODE_ACCEPTED)
     actions.link(paired[1], attempt, "5511900009999")

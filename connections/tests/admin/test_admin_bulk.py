@@ -290,6 +290,21 @@ def test_run_page_hides_the_name_after_a_lost_membership(run: BulkRun, alice: Us
     assert "North" in html and "South" not in html and "No longer yours" in html
 
 
+@pytest.mark.parametrize("result", ["failed", "scan"])
+def test_run_tells_no_outcome_after_a_lost_membership(
+    run: BulkRun, alice: User, result: str
+) -> None:
+    (south,) = run.items.filter(connection__organization__name="South")
+    Membership.objects.filter(organization=south.connection_id).delete()
+    run.items.exclude(pk=south.pk).update(result="stopped")
+    run.items.filter(pk=south.pk).update(result=result, reason=Reason.RESUMED)
+    found = browser(alice).get(page(run, "run_progress")).json()
+    (shown,) = (item for item in found["items"] if item["id"] == south.pk)
+    assert (shown["result"], shown["resultName"]) == ("skipped", "Skipped")
+    counts = "3 ticked: 2 were stopped before their turn, 1 is no longer yours"
+    assert (found["counts"], found["phones"]) == (counts, "")
+
+
 def test_list_links_to_open_runs(run: BulkRun, alice: User, bob: User, admin_user: User) -> None:
     assert page(run) in text(browser(alice).get(LIST))
     for user in (bob, admin_user):
