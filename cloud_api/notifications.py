@@ -24,7 +24,10 @@ MESSAGE_EVENTS = {
 
 
 def notification(event: Event) -> Json | None:
-    """Return the body of an event's notification, None for an event that Meta's API lacks."""
+    """Return the body of an event's notification.
+
+    None for an event that Meta's API lacks, and for one whose person was erased since.
+    """
     if event.type == EventType.MESSAGE_STATUS:
         person = statuses.person_written_to(event)
         status = statuses.status(event, person)
@@ -33,7 +36,9 @@ def notification(event: Event) -> Json | None:
     if build is None:
         return None
     echo = event.type == EventType.MESSAGE_SENT_ELSEWHERE or bool(event.data.get("fromMe"))
-    person = event.data.get("to") or event.data["from"]
+    person = event.data.get("to") or event.data.get("from")
+    if person is None:
+        return None
     if echo:
         message = received.direction_of(person, event.organization_id) | build(event)
         return _envelope(event, ECHOES, person, {"message_echoes": [message]})

@@ -9,11 +9,13 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from cloud_api.notifications import notification
+from cloud_api.notifications import MESSAGE_EVENTS, notification
 from connections.models import Connection
+from events import log
 from events.models import CONNECTION_TYPES, Event, EventType
 from messaging import file_addresses
 from messaging.actions import expiry, lost, outgoing
+from messaging.actions.erasure import KEPT_OF_EVENTS
 from messaging.models import Message
 from messaging.tests.support.linked import ANA, Linked, reread
 from messaging.tests.support.records import LID, change, group_message, message, receipt
@@ -301,3 +303,15 @@ def test_events_that_meta_does_not_have_are_not_told(linked: Linked) -> None:
         organization=linked.organization, sequence=1, type=EventType.MESSAGE_STATUS, data=held
     )
     assert notification(event) is None
+
+
+@pytest.mark.parametrize("from_me", [False, True])
+@pytest.mark.parametrize("kind", MESSAGE_EVENTS)
+def test_event_of_an_erased_person_is_not_told(
+    linked: Linked, kind: EventType, from_me: bool
+) -> None:
+    linked.store(message(ANA, body="Oi", from_me=from_me))
+    Event.objects.update(type=kind)
+    assert len(told(linked)) == 1
+    log.redact(Event.objects.all(), KEPT_OF_EVENTS)
+    assert told(linked) == []

@@ -43,7 +43,8 @@ class Item:
 class Batch:
     """What a cursor sends next, and its position afterwards.
 
-    `drained`: there is nothing behind it. `dropped`: a delivery whose event was deleted.
+    `drained`: there is nothing behind it. `dropped`: deliveries whose event was deleted, or erased
+    so that their format does not tell it any more.
     """
 
     items: list[Item]
@@ -172,6 +173,7 @@ def _batch(
         )
         delivery.cursor, delivery.endpoint = cursor, cursor.endpoint
         items.append(Item(delivery, requests))
+    # Also those of events that were erased since, and are skipped above.
     # A delivery is behind the window only after the log was cut; then it is dropped later.
     dropped = [found for sequence, found in pending.items() if sequence <= end]
     return Batch(items, end, end >= window.last, dropped)

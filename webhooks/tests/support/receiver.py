@@ -52,7 +52,7 @@ class Receiver:
         self.answer = answer
         self.received: list[Received] = []
         self.taken: dict[int, list[int]] = defaultdict(list)
-        """The sequences that were answered with 2xx, by organization."""
+        """The sequences that were answered with 2xx, by organization, if the format tells them."""
         self.open = self.most_open = 0
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
@@ -108,8 +108,8 @@ class Receiver:
             await reader.read()
             return
         await asyncio.sleep(reply.delay)
-        if 200 <= reply.status < 300:
-            body = received.body
+        body = received.body
+        if 200 <= reply.status < 300 and "sequence" in body:
             self.taken[body["organization"]].append(body["sequence"])
         headers = {"content-length": str(len(reply.text.encode())), **reply.headers}
         lines = [f"HTTP/1.1 {reply.status} Any", *(f"{name}: {headers[name]}" for name in headers)]
