@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Min
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from connections.display import OUTAGE_REASONS
@@ -88,6 +90,12 @@ class Situation:
                 "pk", F("effective_state"), F("effective_reason")
             )
         }
+
+    @cached_property
+    def waiting(self) -> QuerySet[Connection, Any]:
+        """The connections that wait for the end of an outage."""
+        found = with_effective_state(Connection.objects.all())
+        return found.filter(Q(effective_reason__in=OUTAGE_REASONS)).values("pk")
 
     def told(self, address: Address) -> dict[int, Telling]:
         """Return what an address was told, by trouble."""
@@ -180,9 +188,17 @@ class _ReaderPlan:
     def _ongoing(self, cause: str) -> Notice | None:
         """Return the notice of an outage that this address was told of and that is not over."""
         told = Telling.objects.filter(address=self._reader.address, notice__cause=cause)
-        found = told.filter(trouble__ended_at=None, level=Level.WAITS).select_related("notice")
-        newest = found.order_by("-pk").first()
+        newest = self._that_wait(told).select_related("notice").order_by("-pk").first()
         return newest.notice if newest else None
+
+    def _that_wait(self, told: QuerySet[Telling]) -> QuerySet[Telling]:
+        """Return those whose connections still wait for the end of an outage.
+
+        One that needs a person by now, or reconnects for another reason, does not.
+        """
+        open_ = told.filter(trouble__ended_at=None, trouble__kind=CONNECTION)
+        waiting = open_.filter(level=Level.WAITS, trouble__level=Level.WAITS)
+        return waiting.filter(trouble__organization__in=self._situation.waiting)
 
     def _tell_troubles(self, fresh: list[Trouble]) -> None:
         """Tell of troubles: in one notice those of many organizations, else each in its own."""
@@ -235,16 +251,10 @@ class _ReaderPlan:
             self._notify(Kind.RECOVERY, rows)
 
     def _is_ongoing(self, outage: Notice) -> bool:
-        """Return whether a connection still waits for the end of an outage, or has just come back.
-
-        One that needs a person by now does not.
-        """
+        """Return whether a connection still waits for its end, or has just come back."""
         told = Telling.objects.filter(notice=outage, level=Level.WAITS)
         recent = told.filter(trouble__ended_at__gt=self._now - HOLDS_FOR, trouble__recovered=True)
-        return (
-            recent.exists()
-            or told.filter(trouble__ended_at=None, trouble__level=Level.WAITS).exists()
-        )
+        return recent.exists() or self._that_wait(told).exists()
 
     # --- Rows -----------------------------------------------------------------------------------
 
