@@ -35,6 +35,8 @@ from outbound.policy import webhook_policy
 from outbound.requests_module import CheckedRequests
 
 MAX_LENGTH = 2048
+LONGEST_BODY = 4000
+"""In bytes. In ntfy what is longer arrives as a file."""
 # Parts of the addresses that Google Chat and Power Automate give out.
 PARAMETERS = frozenset({"key", "token", "api-version", "sp", "sv", "sig"})
 
@@ -77,6 +79,19 @@ def label_of(url: str) -> str:
     except AddressRefused:
         raise ChatRefused from None
     return f"{name} ({checked.authority})"
+
+
+def room_for_body(url: str, title: str) -> int:
+    """Return how many bytes of UTF-8 a body may have: no service counts more for a character.
+
+    Services refuse what is longer. The title counts with it: some write it above the body.
+    """
+    try:
+        plugin, _name = _open(url)
+    except ChatRefused:
+        return LONGEST_BODY  # `send` says so.
+    longest: int = min(plugin.body_maxlen, LONGEST_BODY)
+    return longest - len(f"{title}\r\n".encode())
 
 
 def send(url: str, title: str, body: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import make_msgid
 
 from django.conf import settings
@@ -17,7 +17,7 @@ from notices.links import absolute, stop_url
 from notices.models import Notice, Preferences, Trouble
 from notices.names import clean, clean_for_chat
 from notices.readers import preferences_of
-from notices.texts import Text, text_of
+from notices.texts import Item, Text, text_of
 
 MAIL_SUBJECT_LENGTH = 180
 
@@ -56,11 +56,15 @@ def build_mail(notice: Notice, troubles: Sequence[Trouble]) -> EmailMultiAlterna
 
 def build_chat_message(notice: Notice, troubles: Sequence[Trouble]) -> ChatMessage:
     """Return a notice as a message of a chat."""
+    # It takes a quarter of a second to import.
+    from notices import chats
+
     address = notice.address
     assert address is not None
     with _as_read(preferences_of(notice.user)):
         text = text_of(notice, troubles, clean_for_chat)
-        return ChatMessage(address.target, text.subject, _chat_body(text))
+        room = chats.room_for_body(address.target, text.subject)
+        return ChatMessage(address.target, text.subject, _chat_body(text, room))
 
 
 def _headers(notice: Notice, stop: str) -> dict[str, str]:
@@ -80,15 +84,22 @@ def _host() -> str:
     return settings.SITE_URL.partition("://")[2].partition(":")[0].strip("[]") or "localhost"
 
 
-def _chat_body(text: Text) -> str:
-    lines = [text.intro] if text.intro else []
-    for item in text.items:
-        about = [item.name] if len(text.items) > 1 and item.name else []
-        # The title of a single trouble is its sentence.
-        what = [item.sentence] if len(text.items) > 1 and item.sentence else []
-        lines.append(" · ".join([*about, *what, item.since]))
-    lines += filter(None, [text.more, text.step])
-    return "\n".join([*lines, text.url])
+def _chat_body(text: Text, room: int) -> str:
+    """Return what a chat is told, in so many bytes at most, with as many items as that allows."""
+    items = [_line(item, is_single=len(text.items) == 1) for item in text.items]
+    for unnamed in range(max(1, len(items))):
+        named = items[: len(items) - unnamed]
+        more = replace(text, left=text.left + unnamed).more
+        body = "\n".join(filter(None, [text.intro, *named, more, text.step, text.url]))
+        if len(body.encode()) <= room:
+            break
+    return body
+
+
+def _line(item: Item, *, is_single: bool) -> str:
+    # The title of a single trouble is its name and sentence.
+    parts = [item.since] if is_single else [item.name, item.sentence, item.since]
+    return " · ".join(filter(None, parts))
 
 
 @contextmanager

@@ -40,7 +40,8 @@ class Item:
 class Text:
     """A notice in words. `intro` and `step`: "" where the items say enough.
 
-    `button`: the text of the link to `url`; `tone`: bad, warn, good or busy.
+    `button`: the text of the link to `url`; `tone`: bad, warn, good or busy. `left`: how many
+    organizations are not named.
     """
 
     subject: str
@@ -51,7 +52,15 @@ class Text:
     button: str
     url: str
     tone: str
-    more: str = ""
+    left: int = 0
+
+    @property
+    def more(self) -> str:
+        """How many others there are, in the active language; "" for none."""
+        if not self.left:
+            return ""
+        more = ngettext("and {count} more", "and {count} more", self.left)
+        return more.format(count=self.left)
 
 
 def text_of(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text:
@@ -167,8 +176,6 @@ def _list(
     tone: str,
     intro: str = "",
 ) -> Text:
-    left = len(troubles) - LISTED
-    more = ngettext("and {count} more", "and {count} more", left).format(count=left)
     return Text(
         subject=heading,
         heading=heading,
@@ -178,7 +185,7 @@ def _list(
         button=gettext("Open the overview"),
         url=absolute(reverse("fleet")),
         tone=tone,
-        more=more if left > 0 else "",
+        left=max(0, len(troubles) - LISTED),
     )
 
 

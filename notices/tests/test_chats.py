@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from pytest_django import Settings
 
 from connections.lifecycle import Reason
@@ -20,7 +21,8 @@ from notices import chats
 from notices.actions import addresses
 from notices.chats import ChatRefused
 from notices.failures import Failure, SendingFailed
-from notices.models import Address, Notice
+from notices.messages import build_chat_message
+from notices.models import Address, Notice, Trouble
 from notices.tests.support.links import happens, link
 from notices.tests.support.people import send_all
 from notices.tests.support.time import let_pass
@@ -151,6 +153,41 @@ def test_chat_is_told_without_mentions_or_markup(
         "token-of-the-chat" not in Address.objects.values_list("target", flat=True).query.__str__()
     )
     assert chat.paths == ["/token-of-the-chat"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "room"),
+    [
+        ("discord://123456789012345678/abcdefghijklmnopqrst", 2000),
+        ("tgram://123456789:abcdefg_hijklmnop/12315544", 4000),
+        (f"pover://{30 * 'u'}@{30 * 'a'}", 1024),
+        ("ntfys://ntfy.sh/alarm-of-acme", 4000),
+    ],
+)
+def test_list_names_as_many_as_the_service_has_room_for(url: str, room: int, alice: User) -> None:
+    address = Address(user=alice, kind="chat", target=url)
+    notice = Notice(user=alice, address=address, kind="trouble", cause="unreachable")
+    now = timezone.now()
+    troubles = [
+        Trouble(
+            organization=Organization(pk=number, name=f"Organização {number} de São Paulo"),
+            kind="connection",
+            level=1,
+            reason="unreachable",
+            began_at=now,
+        )
+        for number in range(1, 121)
+    ]
+    found = build_chat_message(notice, troubles)
+    assert room - 120 < len(f"{found.title}\r\n{found.body}".encode()) <= room
+    *_, last, more, _step, link = found.body.splitlines()
+    named = found.body.count("Organização")
+    assert last.startswith(f"Organização {named} ")
+    assert more == f"and {120 - named} more"
+    assert link == "https://orgs.example.com/admin/connections/"
+    short = build_chat_message(notice, troubles[:3])
+    assert short.body.count("Organização") == 3 and "more" not in short.body
 
 
 @pytest.mark.django_db(transaction=True)
