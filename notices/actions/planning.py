@@ -59,8 +59,9 @@ def _plan(now: datetime) -> None:
         _ReaderPlan(situation, reader).make()
     for trouble in rows:
         if trouble.plan_at is not None and trouble.plan_at <= now:
-            wake = situation.wake_at.get(trouble.pk)
-            Trouble.objects.filter(pk=trouble.pk).update(plan_at=wake)
+            # One that changed meanwhile is to be looked at again.
+            unchanged = Trouble.objects.filter(pk=trouble.pk, plan_at=trouble.plan_at)
+            unchanged.update(plan_at=situation.wake_at.get(trouble.pk))
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """What is told, when, and in how many notices. Time is moved, not waited for."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,6 +14,7 @@ from notices.actions import addresses, planning, sending
 from notices.actions.sending import is_wanted, troubles_of
 from notices.models import Address, Choice, Notice, Trouble
 from notices.names import clean
+from notices.readers import Reader, find_readers
 from notices.tests.support.links import happens, link, linked
 from notices.tests.support.people import planned, told_at
 from notices.tests.support.time import let_pass
@@ -80,6 +81,23 @@ def test_reconnecting_is_told_after_three_minutes_and_a_shorter_drop_never(fence
     # It gets worse: that is another thing to tell.
     happens(fence, Reason.FORGOTTEN)
     assert len(subjects()) == 1
+
+
+def test_end_of_a_trouble_that_is_just_being_planned_is_told(
+    fence: Fence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_and_find_readers(now: datetime) -> list[Reader]:
+        Connection.objects.filter(pk=fence.connection_id).update(state="connecting")
+        happens(fence, Reason.RESUMED)
+        return find_readers(now)
+
+    happens(fence, Reason.LOGGED_OUT_BY_PHONE)
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "find_readers", end_and_find_readers)
+        assert len(planned()) == 1
+    Notice.objects.update(state="sent")
+    let_pass(minutes=1)
+    assert subjects() == [BACK]
 
 
 def test_link_that_drops_again_within_a_minute_is_one_trouble(fence: Fence) -> None:
