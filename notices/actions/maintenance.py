@@ -21,7 +21,7 @@ def clean() -> bool:
     now = timezone.now()
     Address.objects.filter(confirmed_at=None, created_at__lt=now - UNCONFIRMED_FOR).delete()
     troubles = Trouble.objects.filter(ended_at__lt=now - KEEP, plan_at=None)
-    notices = Notice.objects.filter(ended_at__lt=now - KEEP, tellings=None)
+    notices = Notice.objects.filter(ended_at__lt=now - KEEP, tellings=None, earlier_tellings=None)
     old_troubles = list(troubles.order_by("pk").values_list("pk", flat=True)[:BATCH])
     Trouble.objects.filter(pk__in=old_troubles).delete()
     old = list(notices.order_by("pk").values_list("pk", flat=True)[:BATCH])

@@ -77,7 +77,7 @@ class Situation:
         self.over = [row for row in self.rows if row.ended_at is not None]
         self._told: defaultdict[int, dict[int, Telling]] = defaultdict(dict)
         told = Telling.objects.filter(trouble__in=[row.pk for row in self.rows])
-        for telling in told.select_related("notice"):
+        for telling in told.select_related("notice", "earlier"):
             self._told[telling.address_id][telling.trouble_id] = telling
         self._read_connections()
 
@@ -152,8 +152,13 @@ class _ReaderPlan:
         return self._reader.hears_of(trouble) and (told is None or told.level < trouble.level)
 
     def _tells_end(self, trouble: Trouble) -> bool:
+        """Return whether an address was told of a trouble that is over now, and not of its end."""
         told = self._told.get(trouble.pk)
-        return trouble.recovered and told is not None and not told.closed
+        if told is None or told.closed or not trouble.recovered:
+            return False
+        if told.left_by is None and (lease := told.notice.lease_until) and lease > self._now:
+            self._situation.wake(trouble, lease)  # It may be leaving just now.
+        return told.left_by is not None
 
     def _goes_on(self, trouble: Trouble, fresh: list[Trouble]) -> bool:
         """Return whether a trouble has begun again before its end was told; it is told once."""
@@ -162,8 +167,8 @@ class _ReaderPlan:
             return False
         told = self._told[trouble.pk]
         Telling.objects.filter(pk=told.pk).update(closed=True)
-        if again in fresh and again.level <= told.level:
-            self._record(told.notice, [again])
+        if again in fresh and told.left_by is not None and again.level <= told.level_left:
+            self._record(told.left_by, [again])
             fresh.remove(again)
         return True
 
@@ -232,7 +237,8 @@ class _ReaderPlan:
         for trouble in over:
             assert trouble.ended_at is not None
             at = trouble.ended_at + HOLDS_FOR
-            notice = self._told[trouble.pk].notice
+            notice = self._told[trouble.pk].left_by
+            assert notice is not None
             if at > self._now:
                 self._situation.wake(trouble, at)
             elif notice.cause:
@@ -280,10 +286,12 @@ class _ReaderPlan:
     def _record(self, notice: Notice, rows: list[Trouble]) -> None:
         """Note that a notice tells of these troubles."""
         for trouble in rows:
+            new: dict[str, object] = {"notice": notice, "level": trouble.level, "closed": False}
+            before = self._told.get(trouble.pk)
+            if before is not None and before.notice.state == Notice.State.SENT:
+                new |= {"earlier": before.notice, "earlier_level": before.level}
             Telling.objects.update_or_create(
-                trouble=trouble,
-                address=self._reader.address,
-                defaults={"notice": notice, "level": trouble.level, "closed": False},
+                trouble=trouble, address=self._reader.address, defaults=new
             )
 
 

@@ -97,9 +97,14 @@ def is_wanted(notice: Notice, troubles: Collection[Trouble]) -> bool:
 
 @transaction.atomic
 def drop(notice: Notice, owner: str) -> None:
-    """End a notice that is not to be sent. The end of what it would have told is not told, too."""
-    if _end(notice, owner, state=State.DROPPED):
-        Telling.objects.filter(notice=notice).update(closed=True)
+    """End a notice that is not to be sent. What it would have told counts as not told."""
+    if not _end(notice, owner, state=State.DROPPED):
+        return
+    tellings = Telling.objects.filter(notice=notice)
+    tellings.filter(earlier=None).update(level=0)
+    tellings.exclude(earlier=None).update(
+        notice=F("earlier"), level=F("earlier_level"), earlier=None, earlier_level=None
+    )
 
 
 @transaction.atomic

@@ -61,12 +61,19 @@ class Notice(models.Model):
 
 
 class Telling(models.Model):
-    """That an address is told of a trouble: by which notice, and of its end by which."""
+    """That an address is told of a trouble: by which notice, and of its end by which.
+
+    `earlier` and `earlier_level`: what had left before `notice` was to tell of a higher level.
+    """
 
     trouble = models.ForeignKey(Trouble, on_delete=models.CASCADE, related_name="tellings")
     address = models.ForeignKey(Address, on_delete=models.CASCADE, related_name="tellings")
-    level = models.PositiveSmallIntegerField()
+    level = models.PositiveSmallIntegerField(help_text="0: the notice was not sent.")
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="tellings")
+    earlier = models.ForeignKey(
+        Notice, on_delete=models.SET_NULL, null=True, related_name="earlier_tellings"
+    )
+    earlier_level = models.PositiveSmallIntegerField(null=True)
     recovery = models.ForeignKey(
         Notice, on_delete=models.SET_NULL, null=True, related_name="recoveries"
     )
@@ -81,6 +88,18 @@ class Telling(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trouble_id} to {self.address_id}"
+
+    @property
+    def left_by(self) -> Notice | None:
+        """The newest notice of the trouble that has left."""
+        return self.notice if self.notice.state == Notice.State.SENT else self.earlier
+
+    @property
+    def level_left(self) -> int:
+        """The level that it told, 0 for none."""
+        if self.notice.state == Notice.State.SENT:
+            return self.level
+        return self.earlier_level or 0
 
 
 class Total(models.Model):

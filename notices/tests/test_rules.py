@@ -95,7 +95,6 @@ def test_end_of_a_trouble_that_is_just_being_planned_is_told(
     with monkeypatch.context() as patch:
         patch.setattr(planning, "find_readers", end_and_find_readers)
         assert len(planned()) == 1
-    Notice.objects.update(state="sent")
     let_pass(minutes=1)
     assert subjects() == [BACK]
 

@@ -24,10 +24,12 @@ def told_at(user: User, mail: str = "", **preferences: object) -> Address:
 
 
 def planned() -> list[Notice]:
-    """Plan, and return the notices that are new, in order."""
+    """Plan, and return the notices that are new, in order. They have left then."""
     known = Notice.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     planning.plan()
-    return list(Notice.objects.filter(pk__gt=known).order_by("pk"))
+    new = Notice.objects.filter(pk__gt=known)
+    new.update(state=Notice.State.SENT)
+    return list(new.order_by("pk"))
 
 
 def send_all() -> None:
