@@ -66,9 +66,19 @@ class ChatRefused(Exception):
     """An address of a chat that cannot be used."""
 
 
+class SeveralTargets(ChatRefused):
+    """An address of several chats: where one of them fails, all would get a notice again."""
+
+
 def label_of(url: str) -> str:
-    """Return the name of a chat's service, with its host if that is chosen. Raises ChatRefused."""
+    """Return the name of a chat's service, with its host if that is chosen.
+
+    Raises ChatRefused, also for several targets, which are not taken any more; those that are
+    stored are still sent to.
+    """
     plugin, name = _open(url)
+    if len(plugin) > 1:
+        raise SeveralTargets
     host = str(getattr(plugin, "host", "") or "")
     if name not in OWN_HOST or not host:
         return name

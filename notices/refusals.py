@@ -21,6 +21,7 @@ class Problem(StrEnum):
         "This is no address of a chat that can be used. Write it as its service shows it, or as "
         "Apprise does, without other parameters."
     )
+    SEVERAL_CHATS = _("This names several chats. Add an address for each of them.")
     BAD_MAIL = _("This is no mail address.")
     TOO_MANY = _("You have as many addresses as are possible. Remove one first.")
     TOO_OFTEN = _("So many messages were sent that this has to wait. Try again in an hour.")

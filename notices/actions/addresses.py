@@ -141,6 +141,8 @@ def _chat_label(target: str) -> str:
 
     try:
         return chats.label_of(target)
+    except chats.SeveralTargets:
+        raise NoticeRefused(Problem.SEVERAL_CHATS) from None
     except chats.ChatRefused:
         raise NoticeRefused(Problem.BAD_CHAT) from None
 

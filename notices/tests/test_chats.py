@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from apprise.plugins import telegram
 from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
@@ -23,6 +24,7 @@ from notices.chats import ChatRefused
 from notices.failures import Failure, SendingFailed
 from notices.messages import build_chat_message
 from notices.models import Address, Notice, Trouble
+from notices.refusals import NoticeRefused, Problem
 from notices.tests.support.links import happens, link
 from notices.tests.support.people import send_all
 from notices.tests.support.time import let_pass
@@ -124,6 +126,33 @@ def test_other_services_parameters_and_hosts_are_refused(url: str) -> None:
 )
 def test_usual_services_are_taken_and_named_without_their_secrets(url: str, label: str) -> None:
     assert chats.label_of(url) == label
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tgram://123456789:abcdefg_hijklmnop/111/222",
+        "ntfys://ntfy.sh/alarm-of-acme/alarm-of-beta",
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/general/alarms",
+    ],
+)
+def test_new_address_of_several_chats_is_refused(url: str, alice: User) -> None:
+    with pytest.raises(NoticeRefused) as refused:
+        addresses.add(alice, Address.Kind.CHAT, url, Actor("a test"))
+    assert refused.value.problem is Problem.SEVERAL_CHATS
+
+
+def test_stored_address_of_several_chats_is_sent_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets: list[int] = []
+
+    def notify(self: telegram.NotifyTelegram, **message: object) -> bool:
+        targets.append(len(self.targets))
+        return True
+
+    monkeypatch.setattr(telegram.NotifyTelegram, "notify", notify)
+    chats.send("tgram://123456789:abcdefg_hijklmnop/111/222", "Title", "Body")
+    assert targets == [2]
 
 
 def test_no_other_plugin_is_ever_imported() -> None:
