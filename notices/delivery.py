@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from notices.actions import sending
-from notices.failures import Failure, SendingFailed
+from notices.failures import Failure, SendingFailed, SendingPostponed
 from notices.links import is_configured
 from notices.messages import ChatMessage, build_chat_message, build_mail
 from notices.models import Address, Notice
@@ -22,13 +22,15 @@ Send = Callable[[], None]
 def prepare(notice: Notice) -> Send | None:
     """Return what sends a notice without the database, None if it is not to be sent any more.
 
-    Raises SendingFailed.
+    Raises SendingFailed and SendingPostponed.
     """
     try:
         troubles = sending.troubles_of(notice)
         if not sending.is_wanted(notice, troubles):
             return None
         assert notice.address is not None
+        if until := sending.quiet_until(notice):
+            raise SendingPostponed(until)
         if not is_configured():
             raise SendingFailed(Failure.NOT_CONFIGURED)
         if notice.address.kind == Address.Kind.MAIL:

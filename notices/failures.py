@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as lazy
 
@@ -28,3 +30,11 @@ class SendingFailed(Exception):
     def __init__(self, failure: Failure, status: int = 0, *, lasting: bool = False) -> None:
         super().__init__(failure.value)
         self.failure, self.status, self.lasting = failure, status, lasting
+
+
+class SendingPostponed(Exception):
+    """A notice that is to be sent at another time."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until

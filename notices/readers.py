@@ -29,8 +29,10 @@ class Reader:
     def hears_of(self, trouble: Trouble) -> bool:
         """Return whether this address is told of a trouble that has begun by now."""
         assert self.address.on_since is not None
-        if trouble.due_at < self.address.on_since:
-            return False
+        return trouble.due_at >= self.address.on_since and self.is_told_of(trouble)
+
+    def is_told_of(self, trouble: Trouble) -> bool:
+        """Return whether this address is told of the thing that is in trouble."""
         if trouble.organization_id is None:
             return self.administrator
         return trouble.organization_id in self.organizations

@@ -156,6 +156,8 @@ class _ReaderPlan:
         told = self._told.get(trouble.pk)
         if told is None or told.closed or not trouble.recovered:
             return False
+        if not self._reader.is_told_of(trouble):
+            return False
         if told.left_by is None and (lease := told.notice.lease_until) and lease > self._now:
             self._situation.wake(trouble, lease)  # It may be leaving just now.
         return told.left_by is not None

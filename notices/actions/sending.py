@@ -18,6 +18,7 @@ from notices import schedule
 from notices.actions.troubles import CONNECTION, NOTICES
 from notices.failures import SendingFailed
 from notices.models import Notice, Telling, Total, Trouble
+from notices.readers import preferences_of
 from organizations.access import for_user
 
 logger = logging.getLogger(__name__)
@@ -58,11 +59,14 @@ def release(owner: str | None = None) -> None:
 
 
 def troubles_of(notice: Notice) -> list[Trouble]:
-    """Return the troubles that a notice is about, as far as its reader may see them.
+    """Return the troubles that a notice is about, as far as its address is told of them now.
 
     Of those that it tells of, only the ones that are still there.
     """
-    visible = for_user(notice.user).organizations
+    address = notice.address
+    if address is None:
+        return []
+    visible = for_user(notice.user).organizations.filter(deactivated_at=None)
     own = Q(organization__in=visible)
     if notice.user.is_superuser:
         own |= Q(organization=None)
@@ -70,7 +74,13 @@ def troubles_of(notice: Notice) -> list[Trouble]:
         about = Trouble.objects.filter(own, tellings__recovery=notice)
     else:
         about = Trouble.objects.filter(own, tellings__notice=notice, ended_at=None)
-    found = list(about.select_related("organization").order_by("organization__folded_name", "pk"))
+    rows = about.select_related("organization").order_by("organization__folded_name", "pk")
+    choices = dict(address.choices.values_list("organization", "told"))
+    found = [
+        row
+        for row in rows
+        if row.organization_id is None or choices.get(row.organization_id, address.everywhere)
+    ]
     _read_reasons([row for row in found if row.kind == CONNECTION and row.ended_at is None])
     return found
 
@@ -93,6 +103,23 @@ def is_wanted(notice: Notice, troubles: Collection[Trouble]) -> bool:
     if notice.kind == Kind.TEST:
         return address.confirmed_at is not None
     return address.is_on and bool(troubles)
+
+
+def quiet_until(notice: Notice) -> datetime | None:
+    """Return when the quiet hours end in which a notice is not sent, None outside of them.
+
+    What a person has asked for does not wait.
+    """
+    if notice.kind in (Kind.CONFIRM, Kind.TEST):
+        return None
+    return preferences_of(notice.user).quiet_end(timezone.now())
+
+
+@transaction.atomic
+def postpone(notice: Notice, owner: str, until: datetime) -> None:
+    """Send a notice later, which is no failure."""
+    held = Notice.objects.filter(pk=notice.pk, lease_owner=owner, state=State.WAITING)
+    held.update(next_at=until, lease_owner="", lease_until=None)
 
 
 @transaction.atomic

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from connections.actions import Fence
 from connections.lifecycle import Reason
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
 from notices import delivery
-from notices.actions import planning
-from notices.models import Notice
+from notices.actions import addresses, planning
+from notices.models import Address, Choice, Notice, Preferences
 from notices.tests.support.links import happens, link
 from notices.tests.support.people import send_all, told_at
 from notices.tests.support.servers import MailServer
@@ -25,6 +28,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite_only]
 AWAY = "[Acme] WhatsApp has been away for a while: the connection to WhatsApp dropped"
 UNLINKED = "[Acme] WhatsApp is disconnected: the phone unlinked this device"
 BACK = "[Acme] WhatsApp is connected again"
+
+
+def fail(mail: object) -> None:
+    raise smtplib.SMTPServerDisconnected
 
 
 @pytest.fixture
@@ -84,9 +91,6 @@ def test_end_is_told_to_who_was_told_of_a_lower_level(fence: Fence, mails: MailS
 def test_end_of_a_trouble_that_was_not_told_is_not_told(
     fence: Fence, mails: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(mail: object) -> None:
-        raise smtplib.SMTPServerDisconnected
-
     happens(fence, Reason.LINK_LOST)
     let_pass(minutes=3)
     with monkeypatch.context() as patch:
@@ -119,3 +123,67 @@ def test_end_of_a_trouble_whose_notice_is_just_leaving_is_told(
     let_pass(minutes=2)
     send_all()
     assert mails.subjects == [AWAY, BACK]
+
+
+def turn_off_organization(address: Address) -> None:
+    Choice.objects.create(address=address, organization=Organization.objects.get(), told=False)
+
+
+def turn_off_everywhere(address: Address) -> None:
+    Address.objects.filter(pk=address.pk).update(everywhere=False)
+
+
+@pytest.mark.parametrize("turn_off", [turn_off_organization, turn_off_everywhere])
+def test_what_was_turned_off_meanwhile_is_not_sent(
+    turn_off: Callable[[Address], None], fence: Fence, mails: MailServer
+) -> None:
+    happens(fence, Reason.LINK_LOST)
+    let_pass(minutes=3)
+    planning.plan()
+    turn_off(Address.objects.get())
+    send_all()
+    assert (states(), mails.mails) == (["dropped"], [])
+
+
+def test_end_is_not_told_of_what_was_turned_off_meanwhile(fence: Fence, mails: MailServer) -> None:
+    happens(fence, Reason.LINK_LOST)
+    let_pass(minutes=3)
+    send_all()
+    turn_off_organization(Address.objects.get())
+    happens(fence, Reason.RESUMED)
+    let_pass(minutes=1)
+    send_all()
+    assert (states(), mails.subjects) == (["sent"], [AWAY])
+
+
+def test_notice_that_is_tried_again_waits_for_the_end_of_quiet_hours(
+    fence: Fence, alice: User, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happens(fence, Reason.LINK_LOST)
+    let_pass(minutes=3)
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.EmailMultiAlternatives.send", fail)
+        send_all()
+    now = timezone.now()
+    begin, end = now - timedelta(hours=1), now + timedelta(hours=2)
+    quiet = Preferences.objects.create(
+        user=alice, quiet_from=begin.time(), quiet_until=end.time(), time_zone="UTC"
+    )
+    let_pass(minutes=1)
+    send_all()
+    notice = Notice.objects.get()
+    assert (notice.state, notice.tries, notice.lease_until) == ("waiting", 1, None)
+    assert notice.next_at == end
+    quiet.delete()
+    let_pass(hours=2)
+    send_all()
+    assert (states(), mails.subjects) == (["sent"], [AWAY])
+
+
+def test_test_that_a_person_asks_for_is_sent_in_quiet_hours(alice: User, mails: MailServer) -> None:
+    now = timezone.now()
+    begin, end = now - timedelta(hours=1), now + timedelta(hours=2)
+    address = told_at(alice, quiet_from=begin.time(), quiet_until=end.time(), time_zone="UTC")
+    addresses.send_test(address)
+    send_all()
+    assert states() == ["sent"]

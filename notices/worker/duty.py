@@ -19,7 +19,7 @@ from connections.worker.polling import PollTimer, seconds_until
 from notices import delivery
 from notices.actions import maintenance, planning, sending
 from notices.actions.troubles import NOTICES
-from notices.failures import Failure, SendingFailed
+from notices.failures import Failure, SendingFailed, SendingPostponed
 from notices.models import Notice
 
 logger = logging.getLogger(__name__)
@@ -115,6 +115,8 @@ class NoticeDuty:
                 await self._database.run(sending.drop, notice, self._owner)
                 return
             await asyncio.get_running_loop().run_in_executor(self._threads, send)
+        except SendingPostponed as later:
+            await self._database.run(sending.postpone, notice, self._owner, later.until)
         except SendingFailed as error:
             await self._database.run(sending.record_failure, notice, self._owner, error)
         except Exception:
