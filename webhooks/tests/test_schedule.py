@@ -57,6 +57,7 @@ def test_receiver_cannot_ask_for_less_time() -> None:
         ("Sun, 01 Mar 2026 09:31:00 GMT", 60),
         ("Sun, 01 Mar 2026 09:00:00 GMT", 0),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999999 00:00:00 GMT", None),
         ("-5", None),
         ("1.5", None),
         ("٣", None),

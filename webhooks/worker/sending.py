@@ -66,6 +66,9 @@ class Sender:
                 signed = FORMATS[endpoint.format].sign(request, endpoint, delivery.webhook_id, at)
                 headers = {**request.headers, **signed}
                 answer = await self._client.post(endpoint.url, headers, request.body)
+            retry_after = answer.headers.get("retry-after")
+            found = (answer.status, answer.milliseconds, answer.text, retry_after)
+            return of_status(*found, at), at
         except RequestFailed as error:
             failure: str = error.kind
         except TimeoutError:
@@ -74,8 +77,4 @@ class Sender:
             # A bug of ours about this event; the attempt counts, so that others do not wait for it.
             logger.exception("a webhook could not be sent", extra={"webhook": endpoint.public_id})
             failure = Failure.INTERNAL
-        else:
-            retry_after = answer.headers.get("retry-after")
-            found = (answer.status, answer.milliseconds, answer.text, retry_after)
-            return of_status(*found, at), at
         return Result(failure, round(1000 * (loop.time() - started))), at
