@@ -68,3 +68,26 @@ async def test_answer_that_cannot_be_read_is_an_attempt_on_record(
     [attempt] = report.attempts
     assert (attempt.failure, attempt.number) == ("internal", 1)
     assert report.release and report.due_at > timezone.now()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_no_request_begins_after_a_long_wait_for_a_socket(stopped: bool) -> None:
+    client, sockets = FakeClient(), Sockets(total=2, per_host=1)
+    job = new_job(events=2)
+    async with sockets.place("crm.example.com", False):
+        sent = asyncio.create_task(new_sender(client, sockets).send(job))
+        await asyncio.sleep(0)
+        if stopped:
+            job.stopped = True
+        else:
+            job.deadline = asyncio.get_running_loop().time()
+    await sent
+    report = job.take_report()
+    assert (client.bodies, report.attempts, report.position) == ([], [], 0)
+    assert report.release and not job.finished
+
+
+async def test_all_events_of_a_batch_are_sent_in_time() -> None:
+    client, job = FakeClient(), new_job(events=2)
+    await new_sender(client).send(job)
+    assert (client.bodies, job.finished, job.cursor.position) == ([b"1", b"2"], True, 2)

@@ -13,12 +13,16 @@ from outbound.client import Client
 from outbound.errors import Kind, RequestFailed
 from webhooks.actions.loading import Item
 from webhooks.formats import FORMATS, OutgoingRequest
-from webhooks.models import Cursor, Delivery
+from webhooks.models import Delivery
 from webhooks.outcomes import Failure, Result, of_status, settle
 from webhooks.worker.jobs import Job
 from webhooks.worker.sockets import Sockets
 
 logger = logging.getLogger(__name__)
+
+
+class _TooLate(Exception):
+    """The lease ends too soon for another request, or the job was stopped."""
 
 
 class Sender:
@@ -34,34 +38,39 @@ class Sender:
 
         It ends before the lease does, so that no other worker sends at the same time.
         """
-        loop = asyncio.get_running_loop()
         for item in job.batch.items:
-            if job.stopped or loop.time() >= job.deadline:
-                return job.release()
             is_new = item.delivery.pk is None
-            result, at = await self._attempt(job.cursor, item)
+            try:
+                result, at = await self._attempt(job, item)
+            except _TooLate:
+                return job.release()
             job.note(item.delivery, settle(job.cursor, item.delivery, result, at), is_new)
             self._changed()
             if result.failure:
                 return job.release()
         job.finish()
 
-    async def _attempt(self, cursor: Cursor, item: Item) -> tuple[Result, datetime]:
-        """Send all requests of an event, until one fails; return the last result and its time."""
+    async def _attempt(self, job: Job, item: Item) -> tuple[Result, datetime]:
+        """Send all requests of an event, until one fails; return the last result and its time.
+
+        Raises _TooLate.
+        """
+        _require_time(job)
         result, at = Result(Failure.INTERNAL, 0), timezone.now()
         for request in item.requests or ():
-            result, at = await self._post(cursor, item.delivery, request)
+            result, at = await self._post(job, item.delivery, request)
             if result.failure:
                 break
         return result, at
 
     async def _post(
-        self, cursor: Cursor, delivery: Delivery, request: OutgoingRequest
+        self, job: Job, delivery: Delivery, request: OutgoingRequest
     ) -> tuple[Result, datetime]:
-        loop, endpoint = asyncio.get_running_loop(), cursor.endpoint
+        loop, cursor, endpoint = asyncio.get_running_loop(), job.cursor, job.cursor.endpoint
         at, started = timezone.now(), loop.time()
         try:
             async with self._sockets.place(endpoint.host, cursor.slow):
+                _require_time(job)  # The wait for a socket may have been long.
                 at, started = timezone.now(), loop.time()
                 signed = FORMATS[endpoint.format].sign(request, endpoint, delivery.webhook_id, at)
                 headers = {**request.headers, **signed}
@@ -69,6 +78,8 @@ class Sender:
             retry_after = answer.headers.get("retry-after")
             found = (answer.status, answer.milliseconds, answer.text, retry_after)
             return of_status(*found, at), at
+        except _TooLate:
+            raise
         except RequestFailed as error:
             failure: str = error.kind
         except TimeoutError:
@@ -78,3 +89,9 @@ class Sender:
             logger.exception("a webhook could not be sent", extra={"webhook": endpoint.public_id})
             failure = Failure.INTERNAL
         return Result(failure, round(1000 * (loop.time() - started))), at
+
+
+def _require_time(job: Job) -> None:
+    """Raise _TooLate if no request of this job may begin any more."""
+    if job.stopped or asyncio.get_running_loop().time() >= job.deadline:
+        raise _TooLate
