@@ -8,9 +8,20 @@ from typing import Any
 
 from cloud_api.codes import Code
 from cloud_api.errors import GraphError
+from messaging.api.content import CAPTION_LENGTH
+from messaging.limits import TEXT_LENGTH
 
 UNSUPPORTED = "interactive: Only the types button, list and cta_url can be sent, as a text."
 MALFORMED = "interactive: It needs a body, and an action with what can be chosen."
+
+LONG_TEXT = (
+    "interactive: Its parts and numbered choices are sent as a text, which has {count} characters. "
+    "At most {most} are possible."
+)
+LONG_CAPTION = (
+    "interactive: Its parts and numbered choices are sent as a caption of the header's file, which "
+    "has {count} characters. At most {most} are possible; without the file {most_of_text}."
+)
 
 FILE_HEADERS = ("image", "video", "document")
 
@@ -41,9 +52,21 @@ def _plain(interactive: Any, choices: Any) -> dict[str, Any]:
         (interactive.get("footer") or {}).get("text", ""),
     ]
     text = "\n\n".join(part for part in parts if part)
+    _require_short(text, is_caption=file is not None)
     if file is None:
         return {"type": "text", "text": {"body": text}}
     return {"type": file, file: {**header[file], "caption": text}}
+
+
+def _require_short(text: str, *, is_caption: bool) -> None:
+    """Raise GraphError for a text that is too long: the fields that it fills are not the caller's.
+
+    A caption and a text behind it would be two messages, with one id in the answer.
+    """
+    most, problem = (CAPTION_LENGTH, LONG_CAPTION) if is_caption else (TEXT_LENGTH, LONG_TEXT)
+    if len(text) > most:
+        details = problem.format(count=len(text), most=most, most_of_text=TEXT_LENGTH)
+        raise GraphError(Code.BAD_FIELD, details)
 
 
 def _buttons(action: Any) -> Iterator[str]:

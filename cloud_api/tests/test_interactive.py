@@ -71,3 +71,18 @@ def test_what_cannot_be_written_out_is_refused(given: Any, code: Code) -> None:
     with pytest.raises(GraphError) as found:
         plain_message(given)
     assert found.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("header", "most"), [({"type": "image", "image": {"id": "x"}}, 1024), (None, 4096)]
+)
+def test_text_that_is_too_long_with_its_choices_names_the_field_of_the_caller(
+    header: dict[str, Any] | None, most: int
+) -> None:
+    fits = most - len("\n\n1. Sim")
+    plain_message(whole("button", BUTTONS, header=header, body={"text": "a" * fits}))
+    with pytest.raises(GraphError) as found:
+        plain_message(whole("button", BUTTONS, header=header, body={"text": "a" * (fits + 1)}))
+    assert found.value.code is Code.BAD_FIELD
+    assert found.value.details.startswith("interactive: ")
+    assert f"{most + 1} characters" in found.value.details
