@@ -254,7 +254,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.WRONG_NUMBER: ReasonText(
         _(
             "The phone that was linked has another number than this organization expects. "
-            "It was unlinked again."
+            "It was unlinked right away."
         ),
         _("Press Reconnect and scan with the right phone, or change the expected number."),
         NextAction.RECONNECT,
@@ -262,7 +262,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.NUMBER_IN_USE: ReasonText(
         _(
             "The number of the phone that was linked belongs to another organization here already. "
-            "It was unlinked again."
+            "It was unlinked right away."
         ),
         _("Disconnect it there first, or press Reconnect and scan with another phone."),
         NextAction.RECONNECT,

@@ -52,9 +52,9 @@ FAILURES = {
     Reason.PAIRING_CANCELLED: CANCELLED,
     Reason.SAVED_LOGIN_KEPT: CANCELLED,
     Reason.WRONG_NUMBER: _(
-        "That phone has another number than this link is for. It was unlinked again."
+        "That phone has another number than this link is for. It was unlinked right away."
     ),
-    Reason.NUMBER_IN_USE: _("That phone cannot be used here. It was unlinked again."),
+    Reason.NUMBER_IN_USE: _("That phone cannot be used here. It was unlinked right away."),
     Reason.PAIRING_PASSKEY: _(
         "The phone asks for a passkey, which only WhatsApp's own apps can answer."
     ),
