@@ -90,6 +90,14 @@ def test_translation_is_in_the_language_of_its_catalog(app: str, locale: str) ->
 
 
 @for_each_catalog
+def test_translation_does_not_repeat_its_beginning(app: str, locale: str) -> None:
+    """A sentence that was pasted twice."""
+    for message in messages.texts(messages.read(app, locale)):
+        for form in messages.forms(message):
+            assert form.count(form[:20]) == 1, form
+
+
+@for_each_catalog
 def test_compiled_catalog_is_up_to_date(app: str, locale: str) -> None:
     catalog_texts = messages.read(app, locale)
     path = messages.catalog_path(app, locale)
