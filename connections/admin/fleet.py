@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from connections.display import FILTER_OF_SECTION, Section
 from connections.history.chart import charts
+from connections.lifecycle import Reason
 from connections.live.fleet import ConnectionSummary, Fleet, Group, get_fleet
 from connections.live.outages import find_outages
 from connections.reason_texts import NextAction
@@ -98,7 +99,9 @@ def _fleet_context(fleet: Fleet, now: datetime) -> dict[str, Any]:
 def _row(summary: ConnectionSummary, now: datetime) -> dict[str, Any]:
     """Return a summary with its times as text, and whether it gets the Reconnect button."""
     since = datetime.fromisoformat(summary["since"]) if summary["since"] else None
-    retry = datetime.fromisoformat(summary["retryAt"]) if summary["retryAt"] else None
+    # The detail says when a ban ends.
+    tells_retry = summary["retryAt"] and summary["reason"] != Reason.TEMPORARILY_BANNED
+    retry = datetime.fromisoformat(summary["retryAt"]) if tells_retry else None
     return summary | {
         "sinceTime": since,
         "sinceText": _ago(since, now) if since else "",

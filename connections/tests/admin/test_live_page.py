@@ -340,6 +340,10 @@ def test_end_of_a_ban_is_iso_for_programs_and_a_time_of_the_zone_for_readers(
         assert "12:30 UTC" not in html
     with translation.override("pt-br"):
         assert write_times(translate_detail(detail)) == "até 01/01/2030 09:30:00 -03"
+    # The page itself says it once, above the history.
+    html = text(get(alice, page(connection.organization)))
+    words = html.partition("data-words")[2].partition('class="facts"')[0]
+    assert re.findall(r">([^<]*09:30[^<]*)<", words) == ["The ban ends: 2030-01-01 09:30:00 -03"]
 
 
 def test_scripts_use_the_texts_of_the_page(connection: Connection, alice: User) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,6 +181,19 @@ def test_row_that_needs_the_administrator_has_no_button(
     (row,) = response.context["sections"][1].rows
     assert (row["reconnects"], row["retryText"]) == (False, "Next try in 5\xa0minutes")
     assert "Ask the administrator to update the software" in text(response)
+
+
+def test_end_of_a_ban_is_told_by_the_detail_alone(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    until = datetime(2030, 1, 1, 12, 30, tzinfo=UTC)
+    detail = "until 2030-01-01 12:30 UTC"
+    actions.record_event(hand.link(connection), Reason.TEMPORARILY_BANNED, detail, retry_at=until)
+    response = look(alice)
+    (row,) = response.context["sections"][1].rows
+    assert (row["detail"], row["retryText"]) == ("until 2030-01-01T12:30:00+00:00", "")
+    assert "<time data-retry hidden></time>" in text(response)
 
 
 # --- Order and number ---------------------------------------------------------------------------

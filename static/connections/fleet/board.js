@@ -119,7 +119,8 @@ export class Board {
       if (field.textContent !== text) field.textContent = text;
     }
     this.times.show(line.querySelector("[data-since]"), row.since);
-    this.times.show(line.querySelector("[data-retry]"), row.retryAt);
+    // The detail says when a ban ends.
+    this.times.show(line.querySelector("[data-retry]"), row.reason === "temporarily_banned" ? null : row.retryAt);
     const reconnects = row.canReconnect && row.step === "reconnect";
     line.querySelector("[data-reconnect]").hidden = !reconnects;
     line.querySelector("[data-open]").hidden = reconnects;

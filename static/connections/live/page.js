@@ -4,7 +4,7 @@ import { Clock, exact } from "./clock.js";
 import { Countdown } from "./countdown.js";
 import { PhoneCode } from "./phone_code.js";
 import { TEXTS, duration, fill } from "../shared/texts.js";
-import { writeTimes } from "../shared/moments.js";
+import { moment, writeTimes } from "../shared/moments.js";
 import { showHead } from "../shared/head.js";
 import { show as showTitle } from "../shared/title.js";
 import { Timeline } from "../history/timeline.js";
@@ -35,7 +35,7 @@ export class Page {
     for (const name of ["panelName", "sentence", "nextStep", "numberText", "expectedText", "phoneText", "phoneWarning"]) {
       this.write(name, snapshot[name]);
     }
-    this.write("detail", writeTimes(snapshot.detail));
+    this.showRetry(snapshot);
     this.write("emblem", snapshot.panel === "connected" ? snapshot.numberText : "");
     for (const icon of this.root.querySelectorAll("[data-icon]")) {
       set(icon, "href", `#panel-${snapshot.panel}`);
@@ -46,7 +46,6 @@ export class Page {
     this.clock.show(this.find("[data-since]"), snapshot.since);
     this.write("ownerLinking", snapshot.ownerLinking);
     this.find("[data-owner-linking]").hidden = snapshot.ownerLinking === "";
-    this.showRetry(snapshot);
     this.showCodes(snapshot);
     this.showOtherSpelling(snapshot);
     this.showSelfTest(snapshot);
@@ -57,19 +56,21 @@ export class Page {
     this.root.dispatchEvent(new CustomEvent("snapshot", { detail: snapshot }));
   }
 
-  // Shows the time of the next automatic attempt, or of the end of a ban.
-  showRetry({ retryAt, state, reason }) {
+  // Shows the time of the next automatic attempt, or of the end of a ban, and the detail, which
+  // would only repeat the end of a ban.
+  showRetry({ retryAt, state, reason, detail }) {
     const place = this.find("[data-retry]");
     const time = place.querySelector("time");
+    const banned = reason === "temporarily_banned";
     place.hidden = !retryAt || !TRYING.has(state);
+    this.write("detail", banned && !place.hidden ? "" : writeTimes(detail));
     if (place.hidden) return this.clock.drop(time);
     set(time, "datetime", retryAt);
     set(time, "title", exact(retryAt));
-    const banned = reason === "temporarily_banned";
     this.clock.keep(time, () => {
       const left = Math.ceil((Date.parse(retryAt) - this.clock.now) / 1_000);
       if (left <= 0) return TEXTS.tryingNow;
-      const values = { duration: duration(left), time: exact(retryAt) };
+      const values = { duration: duration(left), time: moment(retryAt) };
       return fill(banned ? TEXTS.banEnds : TEXTS.nextTry, values);
     });
   }
