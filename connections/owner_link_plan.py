@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from connections.actions.owner_links import check_limit, is_connected
+from connections.actions.owner_links import check_limit, check_linkable
 from connections.bulk import Problem
 from connections.models import Connection, Worker, Workforce
 from connections.owner_link_texts import describe
-from connections.refusals import AlreadyConnected, OrganizationInactive, RequestRefused
+from connections.refusals import RequestRefused
 from connections.status import status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
 
@@ -71,10 +71,7 @@ def _plan_one(plan: LinkPlan, row: Connection, workforce: Workforce) -> None:
     if link is not None:
         plan.seen = max(plan.seen, link.made_at)
     try:
-        if not row.organization.is_active:
-            raise OrganizationInactive
-        if is_connected(row):
-            raise AlreadyConnected
+        check_linkable(row)
         check_limit(row)
     except RequestRefused as refusal:
         group = plan.refused.setdefault(refusal.code, Refused(refusal.page_message))

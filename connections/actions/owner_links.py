@@ -30,6 +30,7 @@ from connections.refusals import (
     LinkOver,
     NothingToCancel,
     OrganizationInactive,
+    TemporarilyBanned,
     TooManyLinks,
 )
 from organizations.access import Actor
@@ -58,14 +59,11 @@ def make_owner_link(
     `lifetime`: OWNER_LINK_SECONDS if it is not given, and at most MAX_LIFETIME. `seen`: when the
     newest link that the actor knows of was made; a later one is not revoked.
 
-    Raises AlreadyConnected, OrganizationInactive, LinkMadeMeanwhile, TooManyLinks, and
-    PermissionDenied when the actor's right has ended meanwhile.
+    Raises what check_linkable raises, LinkMadeMeanwhile, TooManyLinks, and PermissionDenied when
+    the actor's right has ended meanwhile.
     """
     connection = lock_connection(connection_id, actor)
-    if not connection.organization.is_active:
-        raise OrganizationInactive
-    if is_connected(connection):
-        raise AlreadyConnected
+    check_linkable(connection)
     newest = connection.owner_links.first()
     if seen is not None and newest is not None and newest.made_at > seen:
         raise LinkMadeMeanwhile(newest.made_at, newest.actor)
@@ -173,10 +171,18 @@ def _current_method(connection: Connection) -> tuple[Method, str]:
     return Method.QR, ""
 
 
-def is_connected(connection: Connection) -> bool:
-    """Return whether there is nothing to link."""
+def check_linkable(connection: Connection) -> None:
+    """Raise OrganizationInactive, AlreadyConnected or TemporarilyBanned if no phone can be linked.
+
+    A ban ends by itself, without a phone.
+    """
+    if not connection.organization.is_active:
+        raise OrganizationInactive
     desired = connection.desired == Desired.CONNECTED
-    return desired and connection.state == State.CONNECTED and connection.has_worker
+    if desired and connection.state == State.CONNECTED and connection.has_worker:
+        raise AlreadyConnected
+    if connection.banned_until is not None:
+        raise TemporarilyBanned(connection.banned_until)
 
 
 def check_limit(connection: Connection) -> None:

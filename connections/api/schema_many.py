@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from connections.api.schema import (
     ALREADY_CONNECTED,
+    BANNED,
     INACTIVE,
     OPERATORS_ONLY,
     TAGS,
@@ -52,6 +53,7 @@ make_owner_link = extend_schema(
             ORGANIZATION_NOT_FOUND,
             ALREADY_CONNECTED,
             INACTIVE,
+            BANNED,
             refusal(lambda: TooManyLinks(120)),
             *BODY_ERRORS,
         ),

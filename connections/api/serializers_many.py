@@ -13,7 +13,7 @@ MAX_ORGANIZATIONS = 100
 MIN_LINK_SECONDS, MAX_LINK_SECONDS = 60, int(MAX_LIFETIME.total_seconds())
 MAX_ID = 2**63 - 1
 REFUSED = [
-    *("already_connected", "organization_inactive", "too_many_requests"),
+    *("already_connected", "organization_inactive", "temporarily_banned", "too_many_requests"),
     *("permission_denied", "not_found"),
 ]
 
@@ -65,10 +65,7 @@ class ReconnectOutcomeSerializer(OutcomeSerializer):
     """`needs_phone`: nothing saved can be used."""
 
     outcome = serializers.ChoiceField(
-        [
-            *("requested", "connecting", "disconnecting", "needs_phone"),
-            *(*REFUSED, "temporarily_banned"),
-        ]
+        ["requested", "connecting", "disconnecting", "needs_phone", *REFUSED]
     )
 
 

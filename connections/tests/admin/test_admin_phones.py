@@ -168,9 +168,16 @@ def test_links_are_refused_one_by_one(client: Client, alice: User, hand: FakeWor
 def test_question_says_who_gets_a_link_and_who_none(
     client: Client, alice: User, other_organization: Organization, hand: FakeWorker
 ) -> None:
-    up, looked_at, off, tired, fresh, has_one = rows = unlinked(
-        alice, "Up", "Looked at", "Off", "Tired", "Fresh", "Has one"
+    up, looked_at, off, banned, tired, fresh, has_one = rows = unlinked(
+        alice, "Up", "Looked at", "Off", "Banned", "Tired", "Fresh", "Has one"
     )
+    ban = {
+        "desired": Desired.CONNECTED,
+        "state": State.RECONNECTING,
+        "reason": Reason.TEMPORARILY_BANNED,
+        "retry_at": timezone.now() + timedelta(hours=3),
+    }
+    Connection.objects.filter(pk=banned.pk).update(**ban)
     columns = {"desired": Desired.CONNECTED, "state": State.CONNECTED, "worker": hand.worker}
     Connection.objects.filter(pk=up.pk).update(**columns)
     Membership.objects.filter(organization=looked_at.pk).update(role=Membership.Role.VIEWER)
@@ -191,6 +198,7 @@ def test_question_says_who_gets_a_link_and_who_none(
         assert "Get no link: 1 <span>WhatsApp is already connected</span>" in html
         assert "Get no link: 1 <span>Your role only allows" in html
         assert "Get no link: 1 <span>This organization is deactivated.</span>" in html
+        assert "Get no link: 1 <span>WhatsApp has banned this number until " in html
         assert "Get no link: 1 <span>Too many links in a short time." in html
         assert "1 is no longer yours." in html and "Globex" not in html
         assert '<option value="86400" selected>1 d</option>' in html

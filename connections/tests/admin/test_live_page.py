@@ -344,6 +344,8 @@ def test_end_of_a_ban_is_iso_for_programs_and_a_time_of_the_zone_for_readers(
     html = text(get(alice, page(connection.organization)))
     words = html.partition("data-words")[2].partition('class="facts"')[0]
     assert re.findall(r">([^<]*09:30[^<]*)<", words) == ["The ban ends: 2030-01-01 09:30:00 -03"]
+    # A link for the owner would lead nowhere until then.
+    assert re.search(r"data-owner-link hidden", html) and re.search(r"data-make hidden", html)
 
 
 def test_scripts_use_the_texts_of_the_page(connection: Connection, alice: User) -> None:

@@ -254,6 +254,19 @@ def test_link_for_a_connected_or_inactive_organization_is_refused(
     assert NUMBER not in str(screen(link))
 
 
+def test_link_for_a_banned_number_is_refused(
+    connection: Connection, hand: FakeWorker, actor: Actor
+) -> None:
+    actions.request_reconnect(connection.pk, actor)
+    fence, until = hand.link(connection), timezone.now() + timedelta(hours=3)
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, retry_at=until)
+    with pytest.raises(actions.TemporarilyBanned) as refused:
+        actions.make_owner_link(connection.pk, actor)
+    assert refused.value.until == until
+    actions.record_event(fence, Reason.LINK_LOST)
+    actions.make_owner_link(connection.pk, actor)
+
+
 def test_link_ends_when_staff_have_linked_the_phone(
     connection: Connection, actor: Actor, hand: FakeWorker, made: tuple[OwnerLink, str]
 ) -> None:

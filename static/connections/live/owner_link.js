@@ -13,9 +13,11 @@ const UNITS = [[3_600, "hour"], [60, "minute"]];
 let ahead = 0;
 let shown = null;
 
+const IDLE = new Set(["organization_inactive", "temporarily_banned"]);
+
 // Returns whether no phone can be linked now.
 function isIdle(status) {
-  return status.state === "connected" || status.reason === "organization_inactive";
+  return status.state === "connected" || IDLE.has(status.reason);
 }
 
 part.querySelector("[data-make]").addEventListener("submit", async (event) => {
