@@ -212,6 +212,43 @@ def test_wrong_phone_cancels_and_tries_again_under_the_same_link(
         each.close()
 
 
+def test_refusal_stays_until_something_else_is_shown(
+    browser: Browser, application: Application
+) -> None:
+    (organization,) = application.new_organizations("Botica")
+    staff, phone = Visitor(browser, application), Phone(browser)
+    page = phone.page
+    follow(page, copied_link(staff, organization))
+    stage(page, "ready")
+    application.manage("shell", "-c", TIRED.format(organization=organization))
+    # So that the socket's first message has certainly come.
+    with page.expect_event("websocket") as opened:
+        page.get_by_role("button", name="Connect WhatsApp").click()
+    opened.value.wait_for_event("framereceived")
+    refusal = page.get_by_text(re.compile(r"^Too many attempts\. Try again in \d+ min"))
+    interrupted = page.get_by_text("The connection to the server is interrupted.")
+    expect(refusal).to_be_visible()
+    phone.context.set_offline(True)
+    expect(interrupted).to_be_visible()
+    phone.context.set_offline(False)
+    expect(interrupted).to_be_hidden()
+    expect(refusal).to_be_visible()
+    for each in (phone.context, staff.context):
+        each.close()
+
+
+# As many reconnects as an organization may begin in ten minutes.
+TIRED = """
+from django.conf import settings
+from connections.models import ConnectionEvent
+for _ in range(settings.RECONNECTS_PER_ORGANIZATION):
+    ConnectionEvent.objects.create(
+        connection_id={organization}, observation="reconnect_requested",
+        state_before="disconnected", state="disconnected", reason="disconnected",
+    )
+"""
+
+
 def test_revoked_link_closes_the_page_and_voids_the_code(
     browser: Browser, application: Application
 ) -> None:

@@ -10,10 +10,12 @@ const ring = new Ring(root, (seconds) => fill(texts.secondsLeft, { seconds }));
 
 function show(snapshot) {
   const focused = document.activeElement;
+  // The server's refusal of a form stays until another stage makes it outdated.
+  if (root.dataset.stage !== snapshot.stage) write("[data-notice]", "");
   root.dataset.stage = snapshot.stage;
   write("[data-sentence]", snapshot.sentence);
   write("[data-hint]", snapshot.hint);
-  write("[data-notice]", "");
+  write("[data-interruption]", "");
   for (const part of root.querySelectorAll("[data-can]")) part.hidden = !snapshot[part.dataset.can];
   const picture = root.querySelector("[data-qr]");
   if (snapshot.qr) picture.src = snapshot.qr;
@@ -83,7 +85,7 @@ addEventListener("pageshow", (event) => event.persisted && again());
 
 const socket = new LiveSocket(texts.socket, {
   snapshot: show,
-  dropped: () => write("[data-notice]", texts.interrupted),
+  dropped: () => write("[data-interruption]", texts.interrupted),
   ended: again,
 });
 // An ended attempt does not change any more, and an unused link only expires.
