@@ -249,6 +249,31 @@ for _ in range(settings.RECONNECTS_PER_ORGANIZATION):
 """
 
 
+def test_code_that_is_not_replaced_is_covered_when_it_expires(
+    browser: Browser, application: Application
+) -> None:
+    (organization,) = application.new_organizations("Quitanda")
+    staff, phone = Visitor(browser, application), Phone(browser)
+    page = phone.page
+    page.clock.install()
+    follow(page, copied_link(staff, organization))
+    page.get_by_role("button", name="Connect WhatsApp").click()
+    stage(page, "qr")
+    expired = page.get_by_text("This code has expired.").filter(visible=True)
+    # Without a server nothing replaces it.
+    phone.context.set_offline(True)
+    expect(page.get_by_text("The connection to the server is interrupted.")).to_be_visible()
+    expect(expired).to_have_count(0)
+    page.clock.fast_forward(61_000)
+    expect(expired).to_be_visible()
+    expect(page.locator("[data-qr]")).to_have_css("opacity", "0.08")
+    phone.context.set_offline(False)
+    expect(expired).to_have_count(0)
+    expect(page.locator("[data-qr]")).to_have_css("opacity", "1")
+    for each in (phone.context, staff.context):
+        each.close()
+
+
 def test_revoked_link_closes_the_page_and_voids_the_code(
     browser: Browser, application: Application
 ) -> None:

@@ -6,7 +6,8 @@ import { Ring } from "./ring.js";
 
 const root = document.getElementById("owner");
 const texts = root.dataset;
-const ring = new Ring(root, (seconds) => fill(texts.secondsLeft, { seconds }));
+const ring = new Ring(root, (seconds) => fill(texts.secondsLeft, { seconds }), expired);
+let interrupted = false;
 
 function show(snapshot) {
   const focused = document.activeElement;
@@ -15,7 +16,7 @@ function show(snapshot) {
   root.dataset.stage = snapshot.stage;
   write("[data-sentence]", snapshot.sentence);
   write("[data-hint]", snapshot.hint);
-  write("[data-interruption]", "");
+  interrupt("");
   for (const part of root.querySelectorAll("[data-can]")) part.hidden = !snapshot[part.dataset.can];
   const picture = root.querySelector("[data-qr]");
   if (snapshot.qr) picture.src = snapshot.qr;
@@ -30,13 +31,25 @@ function show(snapshot) {
 }
 
 function count(snapshot) {
+  root.removeAttribute("data-expired");
   if (snapshot.secondsLeft === null) ring.stop();
   else ring.start(snapshot.secondsLeft, snapshot.secondsInAll);
+}
+
+// The code expired before the next snapshot.
+function expired() {
+  write("[data-expired-note]", interrupted ? texts.codeExpired : texts.nextCode);
+  root.setAttribute("data-expired", "");
 }
 
 // Not a reload, which would submit a form again.
 function again() {
   location.replace(location.pathname);
+}
+
+function interrupt(text) {
+  interrupted = text !== "";
+  write("[data-interruption]", text);
 }
 
 function write(selector, text) {
@@ -85,7 +98,7 @@ addEventListener("pageshow", (event) => event.persisted && again());
 
 const socket = new LiveSocket(texts.socket, {
   snapshot: show,
-  dropped: () => write("[data-interruption]", texts.interrupted),
+  dropped: () => interrupt(texts.interrupted),
   ended: again,
 });
 // An ended attempt does not change any more, and an unused link only expires.
