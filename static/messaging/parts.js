@@ -32,13 +32,21 @@ export function stopsOf(place) {
   return [...place.querySelectorAll(STOPS)];
 }
 
+// Longer than the server takes at most: 10 s until a thread is free, and 20 s for the database.
+const ANSWER_WITHIN = 35_000;
+// With a large file on a slow network.
+const ANSWER_WITH_FILE_WITHIN = 300_000;
+
 // Submits a form, and returns the JSON that answers it. Throws what fetch and json() throw.
 export async function post(form) {
+  const body = new FormData(form);
+  const hasFile = [...body.values()].some((value) => value instanceof File && value.size > 0);
   const answer = await fetch(form.action, {
     method: "POST",
-    body: new FormData(form),
+    body,
     headers: { Accept: "application/json" },
     redirect: "error",
+    signal: AbortSignal.timeout(hasFile ? ANSWER_WITH_FILE_WITHIN : ANSWER_WITHIN),
   });
   return answer.json();
 }

@@ -56,7 +56,8 @@ async function send(form) {
   try {
     return await post(form);
   } catch (error) {
-    const known = error instanceof TypeError ? form.dataset.unreachable : form.dataset.problem;
+    // Sent again with the same key, a message leaves once.
+    const known = error instanceof SyntaxError ? form.dataset.problem : form.dataset.unreachable;
     return { success: false, problems: { __all__: known } };
   }
 }

@@ -138,6 +138,58 @@ def test_reconnecting_page_counts_down_to_next_attempt(
     visitor.at_ease()
 
 
+def test_end_of_a_ban_is_said_once_and_no_link_is_offered(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    press(page, "Reconnect")
+    press(page, "Scan with the simulated phone")
+    expect(panel(page, "connected")).to_be_visible()
+    number = digits(page)
+    ban = application.simulator.arm("failure", number=number, reason=402, code=101, expire=10_800)
+    application.simulator.drop(number=number)
+    ends = re.compile(r"^The ban ends in 2 h 5\d min: \w+ \d+, 20\d\d, \d\d:\d\d$")
+    expect(page.locator("[data-retry]")).to_have_text(ends)
+    application.simulator.clear_faults(ban)
+    expect(page.locator('[data-field="detail"]')).to_be_empty()
+    expect(page.locator("[data-make]")).to_be_hidden()
+    visitor.page.goto(f"{application.url}admin/connections/")
+    row = page.locator(f'.fleet-row[data-organization="{organization}"]')
+    expect(row.locator('[data-field="detail"]')).to_contain_text("until ")
+    expect(row.locator("[data-retry]")).to_be_hidden()
+    visitor.at_ease()
+
+
+def test_buttons_whose_request_is_not_answered_say_so(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.page
+    page.clock.install()
+    page.route(re.compile("/(reconnect|owner-link|send)/$"), lambda _route: None)
+    visitor.open(organization)
+    press(page, "Reconnect")
+    press(page, "Copy a link for the phone's owner")
+    expect(page.locator("form[aria-busy=true]")).to_have_count(2)
+    page.clock.fast_forward(36_000)
+    expect(page.locator('[data-field="notice"]')).to_have_text(UNREACHABLE)
+    expect(page.locator("[data-said]")).to_contain_text("did not answer as expected")
+    expect(page.locator("form[aria-busy=true]")).to_have_count(0)
+
+    page.goto(f"{application.url}admin/connections/connection/{organization}/messages/")
+    page.locator("summary", has_text="Write a message").click()
+    page.get_by_label("Text", exact=True).fill("Olá")
+    press(page, "Send")
+    expect(page.locator("form[aria-busy=true]")).to_have_count(1)
+    page.clock.fast_forward(36_000)
+    # It may be sent again, and does not leave twice.
+    expect(page.locator('[data-problem-of="__all__"]')).to_have_text(UNREACHABLE)
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Olá")
+    visitor.at_ease()
+
+
+UNREACHABLE = "The server cannot be reached. Try again when live updates are back."
+
+
 def test_history_pages_reach_the_first_event(
     visitor: Visitor, application: Application, organization: int
 ) -> None:

@@ -4,6 +4,8 @@
 import { writeTimes } from "../shared/moments.js";
 import { TEXTS, duration, fill } from "../shared/texts.js";
 
+const ANSWER_WITHIN = 15_000;
+
 export class Timeline {
   constructor(root, clock) {
     this.clock = clock;
@@ -120,7 +122,7 @@ export class Timeline {
     if (this.earlier.ariaBusy === "true") return;
     this.earlier.ariaBusy = "true";
     try {
-      const answer = await fetch(this.earlier.href);
+      const answer = await fetch(this.earlier.href, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
       if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
       this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {

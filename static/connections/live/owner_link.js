@@ -8,6 +8,8 @@ const expires = part.querySelector("[data-link-expires]");
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
+// Longer than the server takes at most: 10 s until a thread is free, and 20 s for the database.
+const ANSWER_WITHIN = 35_000;
 const UNITS = [[3_600, "hour"], [60, "minute"]];
 // The server's time minus the browser's.
 let ahead = 0;
@@ -45,7 +47,8 @@ async function send(form) {
   say("");
   try {
     const headers = { Accept: "application/json" };
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers, redirect: "manual" });
+    const signal = AbortSignal.timeout(ANSWER_WITHIN);
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers, redirect: "manual", signal });
     const result = await answer.json();
     if (!result.success) say(result.message);
     return result;

@@ -2,6 +2,8 @@
 
 import { TEXTS, fill } from "../shared/texts.js";
 
+// Longer than the server takes at most: 10 s until a thread is free, and 20 s for the database.
+const ANSWER_WITHIN = 35_000;
 const PROBLEMS = {
   0: TEXTS.unreachable,
   302: TEXTS.loggedOut,
@@ -57,6 +59,7 @@ async function send(form) {
       body: new FormData(form),
       headers: { Accept: "application/json" },
       redirect: "manual",
+      signal: AbortSignal.timeout(ANSWER_WITHIN),
     });
     return await problemOf(answer);
   } catch {
