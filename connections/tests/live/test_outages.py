@@ -56,6 +56,14 @@ def waiting(hand: FakeWorker, reason: Reason, *names: str, minutes: int = 0) -> 
         Connection.objects.filter(pk=connection.pk).update(**columns)
 
 
+def test_counts_of_the_alarm_are_not_read_aloud_again(alice: User, client: Client) -> None:
+    client.force_login(alice)
+    for page in PAGES:
+        html = client.get(page).content.decode()
+        changing = re.findall(r"<span[^>]* data-outage-(?:waiting|since)>", html)
+        assert changing and all('aria-live="off"' in tag for tag in changing)
+
+
 def test_outage_is_one_alarm_with_a_count_and_a_time(
     connection: Connection, alice: User, admin_user: User, hand: FakeWorker
 ) -> None:
