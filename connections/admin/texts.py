@@ -1,6 +1,7 @@
 """The texts of the live page's scripts, which contain none themselves."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from connections.durations import SECONDS, UNITS
 
@@ -12,7 +13,9 @@ def page_texts() -> dict[str, object]:
         "lasted": _("for {duration}"),
         "lastsStill": _("for {duration} so far"),
         "by": _("by {who}"),
-        "secondsLeft": _("{count} s left"),
+        # Elsewhere the verb says how many.
+        "secondLeft": ngettext("{count} s left", "{count} s left", 1),
+        "secondsLeft": ngettext("{count} s left", "{count} s left", 2),
         "timeLeft": _("{duration} left"),
         "codeNumber": _("Code {number} of {count}"),
         "expired": _("This code has expired."),

@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from connections import actions
 from connections.actions import Fence
+from connections.admin.texts import page_texts
 from connections.api.serializers import snapshot
 from connections.detail_messages import NO_PHONE_CODE, translate_detail, write_times
 from connections.lifecycle import Reason
@@ -22,6 +23,7 @@ from connections.models import Connection, ConnectionEvent, Method, SelfTest, Wo
 from connections.status import read_status
 from connections.tests.admin.test_admin import JSON, browser, get, page, text
 from connections.tests.support.fake_worker import NUMBER, PAIRING_LASTS, FakeWorker
+from connections.tests.support.owner_pages import LINK, phone
 from organizations.access import Actor
 from organizations.actions import set_active
 from organizations.models import Organization
@@ -356,6 +358,29 @@ def test_scripts_use_the_texts_of_the_page(connection: Connection, alice: User) 
     texts = json.loads(found[1])
     assert texts["copied"] == "Copied"
     assert all(texts.values())
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "many"),
+    [
+        ("en", "1 s left", "0 s left"),
+        ("pt-br", "resta 1 s", "restam 0 s"),
+        ("es", "queda 1 s", "quedan 0 s"),
+    ],
+)
+def test_one_second_is_singular(
+    connection: Connection, alice: User, language: str, one: str, many: str
+) -> None:
+    secret = actions.make_owner_link(connection.pk, Actor("alice", alice))[1]
+    owners_page = phone(secret).get(LINK, headers={"Accept-Language": language}).text
+    with translation.override(language):
+        texts = page_texts()
+    for name, attribute, count, shown in (
+        ("secondLeft", "data-second-left", "1", one),
+        ("secondsLeft", "data-seconds-left", "0", many),
+    ):
+        assert str(texts[name]).replace("{count}", count) == shown
+        assert f'{attribute}="{texts[name]}"' in owners_page
 
 
 # --- The timeline -------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ export class Countdown {
     this.write(
       count > 60
         ? fill(TEXTS.timeLeft, { duration: duration(count) })
-        : fill(TEXTS.secondsLeft, { count }),
+        : fill(count === 1 ? TEXTS.secondLeft : TEXTS.secondsLeft, { count }),
     );
     this.ring.setAttribute("stroke-dashoffset", String(100 - 100 * Math.min(1, left / this.all)));
     if (left > 0) return;

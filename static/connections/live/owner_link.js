@@ -86,7 +86,7 @@ function show(link) {
   if (part.contains(focused) && !focused.checkVisibility()) part.querySelector("button").focus();
   if (!link) return;
   write("[data-link-sentence]", link.sentence);
-  write("[data-link-by]", texts.by.replace("{name}", link.by));
+  write("[data-link-by]", texts.by.replace("{name}", () => link.by));
   expires.hidden = !link.canRevoke || link.usedAt !== null;
   expires.dateTime = link.expiresAt;
   tick();

@@ -6,7 +6,7 @@ import { Ring } from "./ring.js";
 
 const root = document.getElementById("owner");
 const texts = root.dataset;
-const ring = new Ring(root, (seconds) => fill(texts.secondsLeft, { seconds }), expired);
+const ring = new Ring(root, secondsLeft, expired);
 let interrupted = false;
 
 function show(snapshot) {
@@ -34,6 +34,10 @@ function count(snapshot) {
   root.removeAttribute("data-expired");
   if (snapshot.secondsLeft === null) ring.stop();
   else ring.start(snapshot.secondsLeft, snapshot.secondsInAll);
+}
+
+function secondsLeft(count) {
+  return fill(count === 1 ? texts.secondLeft : texts.secondsLeft, { count });
 }
 
 // The code expired before the next snapshot.
