@@ -87,16 +87,16 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.WAITING_FOR_SCAN: ReasonText(
         _("A QR code is waiting to be scanned."),
         _(
-            "On the phone: WhatsApp → Settings → Linked devices → Link a device, "
-            "then scan the code."
+            "On the phone: WhatsApp → ⋮ (Android) or Settings (iPhone) → Linked devices → "
+            "Link a device, then scan the code."
         ),
         NextAction.SCAN,
     ),
     Reason.WAITING_FOR_ENTRY: ReasonText(
         _("A code is waiting to be typed on the phone."),
         _(
-            "On the phone: WhatsApp → Settings → Linked devices → Link a device → "
-            "Link with phone number instead, then type the code."
+            "On the phone: WhatsApp → ⋮ (Android) or Settings (iPhone) → Linked devices → "
+            "Link a device → Link with phone number instead, then type the code."
         ),
         NextAction.SCAN,
     ),

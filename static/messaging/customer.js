@@ -6,6 +6,7 @@ import { showTimes } from "./times.js";
 // Ever more rarely while nothing happens.
 const SHORTEST = 2_000;
 const LONGEST = 30_000;
+const DEADLINE = 15_000;
 
 export function openCustomer(root) {
   const drawer = root.querySelector("[data-customer]");
@@ -64,7 +65,7 @@ class Reading {
 // Returns whether the conversation has changed.
 async function read(drawer, address) {
   try {
-    const answer = await fetch(address, { redirect: "error" });
+    const answer = await fetch(address, { redirect: "error", signal: AbortSignal.timeout(DEADLINE) });
     return answer.ok && show(drawer, new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     // The page's socket already reports that the server is unreachable.
