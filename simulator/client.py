@@ -217,6 +217,18 @@ class ControlClient:
         """Set how many QR codes a pairing gets from now on (1 to 50)."""
         self._object("POST", "/settings", {"refs": refs})
 
+    def set_history(self, on: bool) -> None:
+        """Set whether phones send their history to companions that they link from now on."""
+        self._object("POST", "/settings", {"history": on})
+
+    def send_history(
+        self, number: str, kind: str = "recent", *, inline: bool = False, older: int = 0
+    ) -> list[str]:
+        """Let a linked phone send its history to its companions; return the ids in it."""
+        body = {"type": kind, "inline": inline, "older": older}
+        answer = self._object("POST", f"/phones/{number}/history", body, _SCAN_SECONDS)
+        return list(answer["ids"])
+
     def reset(self) -> None:
         """Delete all phones, devices and faults, and abort all connections."""
         self._object("POST", "/reset")

@@ -253,8 +253,11 @@ class Control:
         return {"cleared": self._world.faults.clear(fault_id or None)}
 
     def _set(self, request: Request) -> Json:
-        params.reject_unknown(request.body, "refs")
-        self._world.set_refs(params.integer(request.body, "refs", 1, MAX_REFS))
+        body, world = request.body, self._world
+        params.reject_unknown(body, "refs", "history")
+        if "refs" in body or not body:
+            world.set_refs(params.integer(body, "refs", 1, MAX_REFS))
+        world.set_history(params.flag(body, "history", world.settings.history))
         return dataclasses.asdict(self._world.settings)
 
     async def _reset(self, request: Request) -> Json:

@@ -31,9 +31,13 @@ class DeviceLimitReached(Exception):
 
 @dataclass(slots=True)
 class Settings:
-    """Settings that can change at run time. `refs`: QR references per pairing."""
+    """Settings that can change at run time.
+
+    `refs`: QR references per pairing. `history`: phones send theirs to a companion that they link.
+    """
 
     refs: int = 6
+    history: bool = False
 
 
 class World:
@@ -44,7 +48,7 @@ class World:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.settings = Settings(int(store.setting("refs") or 6))
+        self.settings = Settings(int(store.setting("refs") or 6), store.setting("history") == "1")
         self.statistics = Statistics()
         self.faults = Faults()
         self.phones = {phone.number: phone for phone in store.phones()}
@@ -171,6 +175,11 @@ class World:
         """Set how many QR references a pairing gets from now on."""
         self.settings.refs = refs
         self.store.save_setting("refs", str(refs))
+
+    def set_history(self, on: bool) -> None:
+        """Set whether phones send their history to companions that they link from now on."""
+        self.settings.history = on
+        self.store.save_setting("history", str(int(on)))
 
     def add_ref(self, ref: str, pairing: PairingRole) -> None:
         """Add a reference that phones can scan."""

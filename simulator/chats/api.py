@@ -15,6 +15,7 @@ from simulator.signal.primitives import Unreadable
 from simulator.world import World
 
 from .content import BadContent
+from .history import RECENT, TYPES
 from .service import Chats
 from .store import Person
 from .switches import PhoneOff
@@ -22,6 +23,7 @@ from .switches import PhoneOff
 _AUTO = ("none", "delivered", "read")
 _RECEIPTS = ("", "inactive", "read", "played", "read-self", "played-self", "server-error")
 _MAX_ROWS = 10_000
+_MAX_OLDER = 100_000
 _MAX_STANZA_DEPTH = 8
 
 Route = Callable[[Request, str], Json]
@@ -44,6 +46,7 @@ class PeopleControl:
             ("POST", "/phones/*/receipt"): self._report,
             ("POST", "/people/*/stanza"): self._stanza,
             ("POST", "/people/*/typing"): self._type,
+            ("POST", "/phones/*/history"): self._send_history,
             ("GET", "/phones/*/power"): self._power,
             ("POST", "/phones/*/power"): self._switch,
             ("GET", "/people/*/media"): self._media,
@@ -132,6 +135,17 @@ class PeopleControl:
         on = params.flag(body, "on", True)
         self._chats.phones.send_typing(phone, to, on)
         return {"on": on}
+
+    def _send_history(self, request: Request, number: str) -> Json:
+        body = request.body
+        params.reject_unknown(body, "type", "inline", "older")
+        kind = params.text(body, "type", RECENT)
+        if kind not in TYPES:
+            raise HttpError(400, f"type must be one of: {', '.join(TYPES)}")
+        inline = params.flag(body, "inline", False)
+        older = params.integer(body, "older", 0, _MAX_OLDER) if "older" in body else 0
+        devices, ids = self._chats.send_history(self._phone(number), kind, inline, older)
+        return {"devices": devices, "ids": ids}
 
     def _power(self, request: Request, number: str) -> Json:
         return {"on": not self._chats.switches.is_off(self._phone(number))}

@@ -96,6 +96,22 @@ class Phones:
             self._pass_plain(phone, to, message_id, received)
         return message_id, reached
 
+    def send_peer(self, phone: Phone, device: Device, plain: bytes) -> bool:
+        """Send a companion of the own account a message that is for the companion itself.
+
+        Return whether it has keys. Raises PhoneOff.
+        """
+        self._switches.require_on(phone)
+        encrypted = self._encrypt(phone, device, plain)
+        if encrypted is None:
+            return False
+        kind, data = encrypted
+        attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "t": _now(), "type": "text"}
+        attrs |= {"id": "3A" + os.urandom(9).hex().upper(), "category": "peer"}
+        node = Node("message", attrs, [Node("enc", {"v": "2", "type": kind}, data)])
+        self._mailboxes.of(device.jid).put(node)
+        return True
+
     def _pass_plain(self, phone: Phone, to: Phone, message_id: str, message: Content) -> None:
         """Give another phone a message, at once or when it is on again."""
         attrs: dict[str, Attribute] = {"id": message_id, "from": phone.jid(0)}
@@ -283,14 +299,10 @@ class Phones:
     def _send_copy(
         self, phone: Phone, device: Device, sent: Sent, plain: bytes, retry: Node | None = None
     ) -> bool:
-        session = self._session(phone, device)
-        if not session.exists:
-            bundle = self._world.take_bundle(device)
-            if bundle is None:
-                return False
-            session.start(bundle)
-        kind, data = session.encrypt(plain)
-        self._save(phone, device, session)
+        sealed = self._encrypt(phone, device, plain)
+        if sealed is None:
+            return False
+        kind, data = sealed
         attrs = self._addresses(phone, device, self._world.phones[sent.recipient])
         stanza, part = content.stanza_attributes(json.loads(sent.content))
         attrs |= {"id": sent.id, "t": (retry.get("t") if retry else "") or _now(), **stanza}
@@ -301,6 +313,18 @@ class Phones:
             encrypted["count"] = retry.get("count")
         self._mailboxes.of(device.jid).put(Node("message", attrs, [Node("enc", encrypted, data)]))
         return True
+
+    def _encrypt(self, phone: Phone, device: Device, plain: bytes) -> tuple[str, bytes] | None:
+        """Return a message encrypted for a companion, None if that has no keys yet."""
+        session = self._session(phone, device)
+        if not session.exists:
+            bundle = self._world.take_bundle(device)
+            if bundle is None:
+                return None
+            session.start(bundle)
+        encrypted = session.encrypt(plain)
+        self._save(phone, device, session)
+        return encrypted
 
     def _addresses(self, phone: Phone, device: Device, recipient: Phone) -> dict[str, Attribute]:
         if device.phone is phone:

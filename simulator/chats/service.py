@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from simulator.certificates import MEDIA_HOST
+from simulator.jids import Jid
 from simulator.nodes import Attribute, Node
 from simulator.phone import Phone
 from simulator.roles import ClientConnection
@@ -15,11 +16,12 @@ from simulator.world import World
 from .attachments import Attachments
 from .delivery import Delivery
 from .directory import Directory, parse_upload, participant_hash
+from .history import BOOTSTRAP, RECENT, Histories
 from .mailbox import Mailboxes
 from .media import MediaStore
 from .phones import Phones
 from .router import Router
-from .store import ChatStore
+from .store import ChatStore, Person
 from .switches import Switches
 
 
@@ -40,7 +42,10 @@ class Chats:
         self._router = Router(world, self.directory, self._mailboxes, self.phones, self.switches)
         off = [phone.jid(0) for phone in world.phones.values() if self.switches.is_off(phone)]
         self._mailboxes.load({str(jid): jid for jid in (*world.devices, *off)})
-        self._notified: set[Device] = set()
+        self._histories = Histories(
+            world, self.store, media, lambda number: self.phones.people.get(number, Person(number))
+        )
+        self._wait_for_history: set[Jid] = set()  # linked companions without keys
         world.on_link = self._linked
         world.on_unlink = self._unlinked
         world.on_few_prekeys = self._notify_few_prekeys
@@ -82,6 +87,30 @@ class Chats:
         self._world.store.save_device(device)
         if bundle := parse_upload(query):
             self._world.upload(device, *bundle)
+            self._send_first_history(device)
+
+    def send_history(
+        self, phone: Phone, kind: str, inline: bool = False, older: int = 0
+    ) -> tuple[list[str], list[str]]:
+        """Send a phone's history to its companions; return them and the ids in it.
+
+        See `Histories.notice`. Raises PhoneOff.
+        """
+        self.switches.require_on(phone)
+        notice, ids = self._histories.notice(phone, kind, inline, older)
+        companions = self.directory.companions(phone)
+        reached = [d for d in companions if self.phones.send_peer(phone, d, notice)]
+        return [str(device.jid) for device in reached], ids
+
+    def _send_first_history(self, device: Device) -> None:
+        """Send a companion that was just linked what phones send then, in their order."""
+        if device.jid not in self._wait_for_history or self.switches.is_off(device.phone):
+            return
+        self._wait_for_history.discard(device.jid)
+        for kind in (BOOTSTRAP, "push_name", RECENT):
+            inline = kind == BOOTSTRAP
+            notice, _ = self._histories.notice(device.phone, kind, inline, 0)
+            self.phones.send_peer(device.phone, device, notice)
 
     def media_hosts(self) -> Node:
         """Return where companions upload and download media."""
@@ -98,16 +127,20 @@ class Chats:
         self._mailboxes.clear()
         self.phones.clear()
         self.switches.clear()
+        self._wait_for_history.clear()
 
     def _note_delivery(self, node: Node) -> None:
         self.phones.note_delivery(node)
 
     def _linked(self, device: Device) -> None:
+        if self._world.settings.history:
+            self._wait_for_history.add(device.jid)
         self._notify_device_list(device)
 
     def _unlinked(self, device: Device) -> None:
         for node in self._mailboxes.delete(device.jid):
             self.phones.note_drop(node)
+        self._wait_for_history.discard(device.jid)
         self.phones.forget_device(device)
         self._router.forget_device(device)
         self._notify_device_list(device)

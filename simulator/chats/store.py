@@ -65,6 +65,18 @@ class Sent:
     plain: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A message between an account and another one; `plain` is empty if a companion sent it."""
+
+    other: str
+    from_me: bool
+    id: str
+    content: dict[str, Any]
+    plain: bytes
+    at: float
+
+
 class ChatStore:
     """The tables of messages in the database of a `Store`."""
 
@@ -183,6 +195,26 @@ class ChatStore:
             (after, recipient, recipient, limit),
         )
         return [_sent(*row) for row in rows]
+
+    def exchanged(self, number: str) -> Iterator[Exchanged]:
+        """Yield an account's messages with others, also what its companions have sent to people.
+
+        What the phone itself has sent to people comes twice, first with `plain`.
+        """
+        rows = self._db.read(
+            "SELECT number, recipient, id, content, plain, at FROM sent"
+            " WHERE (number = ? OR recipient = ?) AND number <> recipient ORDER BY seq",
+            (number, number),
+        )
+        for sender, recipient, message_id, content, plain, at in rows:
+            from_me = sender == number
+            other = recipient if from_me else sender
+            yield Exchanged(other, from_me, message_id, json.loads(content), plain, at)
+        rows = self._db.read(
+            "SELECT number, id, content, at FROM received WHERE sender = ? ORDER BY seq", (number,)
+        )
+        for other, message_id, content, at in rows:
+            yield Exchanged(other, True, message_id, json.loads(content), b"", at)
 
     def add_received(self, number: str, sender: str, message_id: str, content: str) -> bool:
         """Store a message that a phone has decrypted; return whether it is the first copy."""

@@ -65,6 +65,22 @@ def watch(client: NewClient, emit: Emit) -> None:
         kind = event.DESCRIPTOR.fields_by_name["Type"].enum_type.values_by_number[event.Type].name
         emit("Receipt", **source(event.MessageSource), ids=list(event.MessageIDs), type=kind)
 
+    def on_history(_client: NewClient, event: Any) -> None:
+        history = event.Data
+        kind = history.DESCRIPTOR.fields_by_name["syncType"].enum_type.values_by_number
+        messages = [
+            {
+                "chat": chat.ID,
+                "id": entry.message.key.ID,
+                "from_me": entry.message.key.fromMe,
+                "text": entry.message.message.conversation,
+                "secret": entry.message.messageSecret.hex(),
+            }
+            for chat in history.conversations
+            for entry in chat.messages
+        ]
+        emit("History", type=kind[history.syncType].name, messages=messages)
+
     def on_typing(_client: NewClient, event: Any) -> None:
         emit("Typing", **source(event.MessageSource), state=event.State)
 
@@ -78,6 +94,7 @@ def watch(client: NewClient, emit: Emit) -> None:
         events.MessageEv: on_message,
         events.UndecryptableMessageEv: on_undecryptable,
         events.ReceiptEv: on_receipt,
+        events.HistorySyncEv: on_history,
         events.ChatPresenceEv: on_typing,
         events.OfflineSyncPreviewEv: on_preview,
         events.OfflineSyncCompletedEv: on_completed,
