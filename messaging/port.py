@@ -73,8 +73,10 @@ class Messages:
     def secrets_position(self, fence: Fence) -> int:
         return lost.position(fence)
 
-    def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
-        lost.record_secrets(fence, secrets, position)
+    def record_secrets(
+        self, fence: Fence, secrets: Sequence[StoredSecret], position: int, newest: int
+    ) -> int | None:
+        return lost.record_secrets(fence, secrets, position, newest)
 
     def forget(self) -> None:
         maintenance.forget()

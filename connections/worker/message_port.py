@@ -164,8 +164,14 @@ class MessagePort(Protocol):
     def secrets_position(self, fence: Fence) -> int:
         """Return the newest row of the connection's table of secrets that was compared."""
 
-    def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
-        """Report messages of the table that were never stored, and keep the position."""
+    def record_secrets(
+        self, fence: Fence, secrets: Sequence[StoredSecret], position: int, newest: int
+    ) -> int | None:
+        """Report messages of the table that were never stored, and keep the position.
+
+        `newest`: the newest row of the table. Return the position to go on from, None while nothing
+        can be compared.
+        """
 
     def maintain(self) -> datetime | None:
         """Expire what waited too long, and give up what stayed unreadable.

@@ -13,7 +13,7 @@ from django.utils import timezone
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import changes, lost, outboxes, receipts
+from messaging.actions import changes, histories, lost, outboxes, receipts
 from messaging.actions.contacts import Address, Contacts
 from messaging.actions.descriptions import (
     describe_person,
@@ -64,7 +64,10 @@ def store(batches: Sequence[Batch]) -> None:
     records: dict[int, list[Record]] = {}
     for organization_id, found in batches:
         records.setdefault(organization_id, []).extend(found)
-    locked = {pk: records[pk] for pk in sorted(outboxes.lock_all(records))}
+    held = outboxes.lock_all(records)
+    locked = {pk: records[pk] for pk in sorted(held)}
+    for pk, found in locked.items():
+        histories.record(held[pk], _of_kind(found, "history"))
     events = {pk: _store_messages(pk, found) for pk, found in locked.items()}
     log.append_all(events)
     receipts.apply({pk: _of_kind(found, "receipt") for pk, found in locked.items()})

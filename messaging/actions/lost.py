@@ -20,7 +20,7 @@ from connections.worker.message_port import StoredSecret
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import contacts, outboxes
+from messaging.actions import contacts, histories, outboxes
 from messaging.actions.contacts import Address
 from messaging.actions.descriptions import describe_person
 from messaging.models import HandledId, Message, Outbox, storable_id
@@ -42,29 +42,54 @@ def position(fence: Fence) -> int:
 
 
 @transaction.atomic
-def record_secrets(fence: Fence, secrets: Sequence[StoredSecret], checked: int) -> None:
-    """Store rows for messages of the table that were never stored, with an event for each."""
+def record_secrets(
+    fence: Fence, secrets: Sequence[StoredSecret], checked: int, newest: int
+) -> int | None:
+    """Store rows for messages of the table that were never stored, with an event for each.
+
+    `checked`: the last of these rows; `newest`: the newest one of the table. Return the newest row
+    that need not be compared any more, None while nothing can be compared: a history is on its way,
+    or the connection has another owner.
+    """
     owned = Connection.objects.select_for_update().filter(pk=fence.connection_id, claim=fence.claim)
     connection = owned.first()
     if connection is None:
-        return
+        return None
     outbox = outboxes.lock_linked(connection)
+    if histories.are_awaited(outbox, connection.store_name):
+        return None
+    if histories.give_up(outbox, connection.store_name):
+        checked = max(checked, newest)
+    else:
+        _record_missing(connection, secrets)
+    if outbox.store_name == connection.store_name:
+        outbox.checked_secrets = checked
+        outbox.save(update_fields=["checked_secrets", "open_histories"])
+    return checked
+
+
+def _record_missing(connection: Connection, secrets: Sequence[StoredSecret]) -> None:
+    """Store those of these messages that are not known."""
     ids = [storable_id(secret.whatsapp_id) for secret in secrets]
     known = {
-        *_ids_of(Message, fence.connection_id, ids),
-        *_ids_of(HandledId, fence.connection_id, ids),
+        *_ids_of(Message, connection.pk, ids),
+        *_ids_of(HandledId, connection.pk, ids),
     }
     missing = [
-        secret
+        (whatsapp_id, secret)
         for secret, whatsapp_id in zip(secrets, ids, strict=True)
         if whatsapp_id not in known and _concerns_a_person(secret, connection)
     ]
-    own = _own_secrets(fence.connection_id) if missing else set()
-    lost = [secret for secret in missing if secret.secret not in own]
-    log.append(fence.connection_id, [_record_lost(connection, secret) for secret in lost])
-    if outbox.store_name == connection.store_name:
-        outbox.checked_secrets = checked
-        outbox.save(update_fields=["checked_secrets"])
+    if not missing:
+        return
+    old = histories.take_known(connection.pk, {whatsapp_id for whatsapp_id, _ in missing})
+    own = _own_secrets(connection.pk)
+    lost = [
+        secret
+        for whatsapp_id, secret in missing
+        if whatsapp_id not in old and secret.secret not in own
+    ]
+    log.append(connection.pk, [_record_lost(connection, secret) for secret in lost])
 
 
 def record_repeated(organization_id: int, records: Sequence[Mapping[str, Any]]) -> list[NewEvent]:

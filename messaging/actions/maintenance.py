@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from messaging.actions import days, expiry, lost, receipts, stray_files
 from messaging.actions.outgoing import KEEP_KEYS
-from messaging.models import HandledId, IdempotencyKey
+from messaging.models import HandledId, HistoryId, IdempotencyKey
 
 KEEP_HANDLED = timedelta(days=60)
 
@@ -32,4 +32,5 @@ def forget() -> None:
     now = timezone.now()
     IdempotencyKey.objects.filter(created_at__lt=now - KEEP_KEYS).delete()
     HandledId.objects.filter(at__lt=now - KEEP_HANDLED).delete()
+    HistoryId.objects.filter(at__lt=now - KEEP_HANDLED).delete()
     stray_files.delete_some()

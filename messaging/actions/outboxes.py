@@ -14,7 +14,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from connections.models import Connection
-from messaging.actions import statuses
+from messaging.actions import histories, statuses
 from messaging.models import WAITING_STATES, Message, Outbox
 from organizations.access import Actor, Permission
 from organizations.models import Organization
@@ -105,6 +105,7 @@ def follow(outbox: Outbox, connection: Connection) -> None:
     if _follow_new_link(connection, outbox):
         outbox.store_name, outbox.number = connection.store_name, connection.number
         outbox.replies_only_until, outbox.checked_secrets = None, 0
+        outbox.open_histories = histories.of_store(outbox, connection.store_name)
         outbox.save()
 
 

@@ -12,6 +12,7 @@ from messaging.models.messages import (
     WAITING_STATES,
     EarlyReceipt,
     HandledId,
+    HistoryId,
     IdempotencyKey,
     Message,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Contact",
     "EarlyReceipt",
     "HandledId",
+    "HistoryId",
     "IdempotencyKey",
     "Media",
     "Message",

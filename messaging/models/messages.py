@@ -249,6 +249,28 @@ class HandledId(models.Model):
         return f"Handled in {self.organization_id}"
 
 
+class HistoryId(models.Model):
+    """The id of an old message, which the phone has sent with its history; it made no row.
+
+    It is not taken for a lost message. If the message itself arrives, it is received as any other.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    whatsapp_id = models.CharField(max_length=100)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "whatsapp_id"], name="one_row_per_history_id"
+            )
+        ]
+        indexes = [models.Index(fields=["at"])]
+
+    def __str__(self) -> str:
+        return f"In a history of {self.organization_id}"
+
+
 class EarlyReceipt(models.Model):
     """A receipt that came before the id of its message was stored."""
 

@@ -107,6 +107,12 @@ class Outbox(models.Model):
     checked_secrets = models.BigIntegerField(
         default=0, help_text="The newest row of the library's secrets that was compared."
     )
+    # Null for processes of the previous version, which go on during an upgrade.
+    open_histories = models.JSONField(
+        default=dict,
+        null=True,
+        help_text="Announced histories without ids: a client's spool, and when (Unix ms).",
+    )
 
     def __str__(self) -> str:
         return f"Outbox of {self.organization_id}"

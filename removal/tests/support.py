@@ -25,7 +25,15 @@ from connections.models import (
     SelfTest,
 )
 from messaging import media_files
-from messaging.models import EarlyReceipt, HandledId, IdempotencyKey, Media, Message, MessageDay
+from messaging.models import (
+    EarlyReceipt,
+    HandledId,
+    HistoryId,
+    IdempotencyKey,
+    Media,
+    Message,
+    MessageDay,
+)
 from messaging.tests.support.linked import ANA, Linked
 from messaging.tests.support.records import message
 from notices.models import Address, Choice, Trouble
@@ -59,6 +67,7 @@ def fill(organization: Organization) -> Linked:
     key = {"key_hash": "a", "body_hash": "b", "message": sent}
     IdempotencyKey.objects.create(organization=organization, **key)
     HandledId.objects.create(organization=organization, whatsapp_id="H1")
+    HistoryId.objects.create(organization=organization, whatsapp_id="H2")
     EarlyReceipt.objects.create(
         organization=organization, whatsapp_id="E1", state="read", at=timezone.now()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -10,6 +11,7 @@ import pytest
 from tests.support.application import Application, query_postgres, until
 from tests.support.faults import processes
 from tests.support.host_processes import host_processes
+from tests.support.linking import link
 from tests.support.messages_api import Chat
 
 SECONDS = 60.0
@@ -67,6 +69,53 @@ def test_message_lost_right_before_the_phone_unlinks_is_named(
     assert (lost["whatsappId"], lost["reason"]) == ("3EB0LOST", "not_stored")
     assert lost["from"]["phone"] == f"+{chat.person}"
     own_application.wait_for_state(chat.organization, "action_needed")
+
+
+COUNT = (
+    "from messaging.models import Contact, HandledId, HistoryId; "
+    "print([model.objects.count() for model in (HandledId, HistoryId, Contact)])"
+)
+
+
+def counts(application: Application) -> list[int]:
+    """Return how many handled ids, ids of old messages, and contacts are stored."""
+    found: list[int] = json.loads(application.manage("shell", "-v", "0", "-c", COUNT))
+    return found
+
+
+@pytest.mark.servers
+def test_history_of_a_phone_is_not_lost_and_swallows_nothing(own_application: Application) -> None:
+    """The library stores the secrets of old messages like those of messages that arrive."""
+    control = own_application.simulator
+    control.set_history(True)
+    people = [control.save_person(name=name)["number"] for name in ("Ana", "Rui")]
+    number = control.save_person()["number"]
+    for turn in range(15):
+        for person in people:
+            control.say(person, number, f"old question {turn}")
+            control.say(number, person, f"old answer {turn}")
+    organization = own_application.organization()
+    chat = Chat(
+        own_application, organization, link(own_application, organization, number), people[0]
+    )
+    # Three notices, whose ids were stored and compared before the second login, or will be soon.
+    until(lambda: counts(own_application)[0] == 3, SECONDS, "the notices of the history")
+    # The phone makes one more history while a message is on its way here.
+    control.arm("deliver_late", number=number, count=1, ms=2000)
+    late = chat.write("Are you there?")
+    assert late in control.send_history(number, "full")
+    received = chat.wait_for_event("message.received")["data"]
+    assert (received["whatsappId"], received["text"]["body"]) == (late, "Are you there?")
+    assert counts(own_application)[2] == 1
+    hosts = host_processes(own_application)
+    with processes.stopped(*hosts):
+        add_secret(chat, late, "3EB0LOST")
+        for host in hosts:
+            processes.kill(host)
+    lost = chat.wait_for_event("message.lost", seconds=SECONDS)["data"]
+    assert lost["whatsappId"] == "3EB0LOST"
+    assert chat.events("message.lost") == []
+    assert counts(own_application)[2] == 1
 
 
 @pytest.mark.servers

@@ -11,12 +11,15 @@ def decode(answer: Answer) -> str:
     return read_url(answer.body["qrCode"])
 
 
-def link(application: Application, organization: int) -> str:
-    """Reconnect, scan, and wait for a session host. Returns the linked number."""
+def link(application: Application, organization: int, number: str = "") -> str:
+    """Reconnect, scan with a phone (a new one without `number`), and wait for a session host.
+
+    Returns the linked number.
+    """
     answer = application.api("POST", organization, "reconnect")
     assert answer.status == 200, answer
     resumes = application.simulator.stats()["resumes"]
-    linked = application.simulator.scan(decode(answer))
+    linked = application.simulator.scan(decode(answer), number=number)
     assert application.wait_for_state(organization, "connected")["number"] == linked.number
     # A new link moves from the pairing's process to a session host, which logs in again.
     until(

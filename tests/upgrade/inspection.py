@@ -45,6 +45,7 @@ def differences() -> list[Difference]:
         *bindings_that_differ(),
         *events_that_differ(),
         *fields_that_differ(),
+        *numbers_that_differ(),
         *tables_that_differ(library),
     ]
 
@@ -142,6 +143,28 @@ def fields_that_differ() -> Iterator[Difference]:
                 where = f"{CHILD}/library_messages.py, received*.py, sent_content.py"
                 means = "messages that need it are not sent, or not understood"
                 yield Difference(f"{what} ({module_name})", where, means)
+
+
+def numbers_that_differ() -> Iterator[Difference]:
+    """Yield the fields of a history that are gone or have another number."""
+    found: dict[str, int] = {}
+    pending = [importlib.import_module(contract.NEONIZE).HistorySync.DESCRIPTOR]
+    wanted = {name.partition(".")[0] for name in contract.HISTORY_FIELDS}
+    seen = set()
+    while pending:
+        kind = pending.pop()
+        seen.add(kind.full_name)
+        for field in kind.fields:
+            found.setdefault(f"{kind.name}.{field.name}", field.number)
+            part = field.message_type
+            if part is not None and part.name in wanted and part.full_name not in seen:
+                pending.append(part)
+    for name, number in contract.HISTORY_FIELDS.items():
+        if found.get(name) != number:
+            what = f"has the number {found[name]}" if name in found else "is gone"
+            means = "old messages of a phone that was just linked are named as lost"
+            where = f"{CHILD}/library_contract.py, HISTORY_FIELDS"
+            yield Difference(f"the field {name} {what}, not {number}", where, means)
 
 
 def tables_that_differ(library: ctypes.CDLL) -> Iterator[Difference]:

@@ -27,6 +27,7 @@ send = contract.FUNCTIONS["SendMessage"]
 contract.FUNCTIONS |= {"SendMessage": dataclasses.replace(send, kind=contract.LogCallback)}
 contract.FUNCTIONS |= {"Levitate": dataclasses.replace(send, use="levitate")}
 contract.EVENT_NAMES |= {99: "Receipt", 98: "Earthquake"}
+contract.HISTORY_FIELDS |= {"Conversation.ID": 7, "MessageKey.planet": 5}
 contract.FIELDS[contract.NEONIZE] |= {"JID": "User Planet", "Spell": "text"}
 contract.ERROR_TEXTS += (contract.Text("abracadabra", "a rabbit is in the hat"),)
 contract.TABLES |= {"whatsmeow_device": "jid moon"}
@@ -54,6 +55,8 @@ def test_inspection_accepts_the_pinned_version_and_names_each_difference() -> No
         "a new store's table whatsmeow_device has no moon",
         "the description of a receipt's type stands 0 times in the library, not once",
         "the event Earthquake is gone, not 98",
+        "the field Conversation.ID has the number 1, not 7",
+        "the field MessageKey.planet is gone, not 5",
         "the event Receipt has the number 18, not 99",
         "the library has no function Levitate",
         "the text 'abracadabra' is gone or reads otherwise",

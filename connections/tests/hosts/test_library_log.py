@@ -45,6 +45,11 @@ KNOWN = [
     ),
     (
         CLIENT,
+        "Failed to download history sync: failed to download: invalid media hmac",
+        {"event": "history_failed"},
+    ),
+    (
+        CLIENT,
         "Failed to pair device: invalid device identity HMAC in pair success message",
         {
             "event": "not_paired",

@@ -85,7 +85,7 @@ def event(message: Any, about: Any = None, retry: int = 0) -> bytes:
 
 
 def line(data: bytes, kind: int = library_contract.MESSAGE) -> dict[str, Any]:
-    text = received.spool_line(kind, data, ACCOUNT)
+    text = received.encode(received.parse(kind, data), ACCOUNT)
     assert b"\n" not in text
     found: dict[str, Any] = json.loads(text)
     return found

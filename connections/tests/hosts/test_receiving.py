@@ -99,6 +99,45 @@ async def test_message_that_comes_again_is_noted_behind_the_first(
     await client.close()
 
 
+def histories(spool: Path) -> list[dict[str, Any]]:
+    return lines(spool, "history")
+
+
+@pytest.mark.parametrize("inline", [True, False])
+async def test_history_leaves_only_the_ids_of_its_messages(
+    host: HostHandle, linked: Path, simulator: Simulator, tmp_path: Path, inline: bool
+) -> None:
+    control, spool = simulator.control, tmp_path / "a.spool"
+    old = {control.say(PERSON, NUMBER, "a text"), control.say(NUMBER, PERSON, "a text")}
+    client = await open_linked(host, linked, tmp_path / "earlier.spool")
+    await spooled(client, tmp_path / "earlier.spool", len(old))
+    await client.close()
+    client = await open_linked(host, linked, spool)
+    ids = control.send_history(NUMBER, "full", inline=inline, older=2100)
+    await spooled(client, spool, 1)  # the notice, which may come last
+    await spooled_until(client, lambda: histories(spool)[-1]["open"] == 0)
+    found = [each for line in histories(spool) for each in line["ids"]]
+    assert set(found) == set(ids) > old and len(found) == len(ids) == 2102
+    assert {line["client"] for line in histories(spool)} == {"a"}
+    assert b"a text" not in spool.read_bytes() and b"old message" not in spool.read_bytes()
+    await client.close()
+
+
+async def test_history_that_does_not_come_is_given_up(
+    host: HostHandle, linked: Path, simulator: Simulator, tmp_path: Path
+) -> None:
+    control, spool = simulator.control, tmp_path / "a.spool"
+    client = await open_linked(host, linked, spool)
+    control.arm("media_error", status=404)
+    control.send_history(NUMBER)
+    await spooled(client, spool, 1)
+    await spooled_until(client, lambda: len(histories(spool)) == 2)
+    assert {line["open"] for line in histories(spool)} <= {0, 1}
+    assert histories(spool)[-1]["open"] == 0
+    control.clear_faults()
+    await client.close()
+
+
 async def test_nothing_is_subscribed_without_a_spool(
     host: HostHandle, linked: Path, simulator: Simulator
 ) -> None:

@@ -35,6 +35,7 @@ class Recorder:
 
     def __init__(self, rows: int = 0, checked: int = 0, error: Exception | None = None) -> None:
         self.calls: list[object] = []
+        self.answers: list[int | None] = []  # of the next records of secrets
         self._rows, self._checked, self._error = rows, checked, error
 
     def store_incoming(self, batches: Sequence[tuple[int, Sequence[Record]]]) -> None:
@@ -43,8 +44,13 @@ class Recorder:
     def secrets_position(self, fence: Fence) -> int:
         return self._checked
 
-    def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
+    def record_secrets(
+        self, fence: Fence, secrets: Sequence[StoredSecret], position: int, newest: int
+    ) -> int | None:
+        if self.answers:
+            return self.answers.pop(0)
         self.calls.append([*(secret.row for secret in secrets), f"position {position}"])
+        return position
 
     def newest_secret(self, organization_id: int, store: str) -> int:
         if self._error:
@@ -118,6 +124,24 @@ async def test_login_does_not_wait_for_a_spool_that_stays_in_use(
         await recorder.find()
     assert recorder.calls == []
     assert "could not be compared" in caplog.text
+
+
+async def test_rows_wait_for_a_history_that_is_on_its_way() -> None:
+    recorder = Recorder(rows=4)
+    recorder.answers = [None]
+    context = traffic_context(recorder, recorder)
+    messages = LostMessages(context, IncomingTraffic(context))
+    await messages.find_before_login(FENCE, STORE)
+    assert recorder.calls == []
+    await messages.find_before_login(FENCE, STORE)
+    assert recorder.calls == [[1, 2, "position 2"], [3, 4, "position 4"]]
+
+
+async def test_rows_that_are_not_compared_any_more_are_left_out() -> None:
+    recorder = Recorder(rows=4)
+    recorder.answers = [4]
+    await recorder.find()
+    assert recorder.calls == []
 
 
 async def test_unreadable_store_does_not_hold_up_the_login(

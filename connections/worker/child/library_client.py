@@ -52,7 +52,7 @@ class Client:
     replaced · outdated · banned (code, seconds) · failed (reason) · logout_done (error) ·
     spooled · spool_failed (error: a name of errno) · ended (error: why connecting failed, ""
     after a stop; cause: what failed, one of go_errors.CAUSES) · and those of `calls` and of
-    library_log.py but "restarting" and "repeated".
+    library_log.py but "restarting", "repeated" and "history_failed".
 
     `pairing`: it links a phone, so its log includes the stanzas. A linked client may not reconnect
     by itself before `allow_relink` (relinking.py), but once for a restart that WhatsApp asks for.
@@ -86,7 +86,7 @@ class Client:
         self._route = routes.route_of(proxy)
         # What `_registered` points to.
         self._first_proxy = go_library.proxy_settings(self._route.link, self._route.media)
-        self._receiver = Receiver(spool, emit) if spool else None
+        self._receiver = Receiver(spool, lambda: self._number, emit) if spool else None
         self._linked = self._closing = self._stopped = False
         self.calls = LibraryCalls(
             library,
@@ -289,7 +289,11 @@ class Client:
             return
         if event["event"] == "repeated":
             if self._receiver is not None:
-                self._receiver.keep_repeated(event, self._number)
+                self._receiver.keep_repeated(event)
+            return
+        if event["event"] == "history_failed":
+            if self._receiver is not None:
+                self._receiver.give_up_history()
             return
         if event["event"] == "authenticated":
             # Before the library has done anything else about this login.
@@ -307,9 +311,12 @@ class Client:
             self._emit({"event": "pairing_ended", "outcome": outcome})
 
     def _on_event(self, _uuid: int, binary: int, size: int, kind: int) -> None:
+        if kind == library_contract.HISTORY and self._receiver is not None:
+            event = (ctypes.c_char * size).from_address(binary)
+            return self._receiver.keep_history(memoryview(event).cast("B"))
         data = ctypes.string_at(binary, size)
         if kind in received.SUBSCRIBED and self._receiver is not None:
-            return self._receiver.keep(kind, data, self._number)
+            return self._receiver.keep(kind, data)
         if kind == library_contract.DEVICE:
             self._number = messages.number_of(data)
             with self._stopping:

@@ -123,7 +123,7 @@ FUNCTIONS = {
 # DEVICE needs no subscription; it means WhatsApp was reached.
 DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
 LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
-MESSAGE, RECEIPT, UNDECRYPTABLE = 17, 18, 44
+HISTORY, MESSAGE, RECEIPT, UNDECRYPTABLE = 13, 17, 18, 44
 
 EVENT_NAMES = {
     DEVICE: "Device",
@@ -136,6 +136,7 @@ EVENT_NAMES = {
     FAILED: "ConnectFailure",
     OUTDATED: "ClientOutdated",
     LOST: "Disconnected",
+    HISTORY: "HistorySync",
     MESSAGE: "Message",
     RECEIPT: "Receipt",
     UNDECRYPTABLE: "UndecryptableMessage",
@@ -198,6 +199,21 @@ FIELDS: dict[str, dict[str, str]] = {
     REGISTRATION: {"DeviceProps": "os platformType"},
 }
 
+HISTORY_FIELDS = {
+    "HistorySync.Data": 1,
+    "HistorySync.conversations": 2,
+    "Conversation.ID": 1,
+    "Conversation.messages": 2,
+    "HistorySyncMsg.message": 1,
+    "WebMessageInfo.key": 1,
+    "WebMessageInfo.messageSecret": 49,
+    "MessageKey.ID": 3,
+}
+"""The numbers of the fields by which history.py reads a history, from its event down.
+
+`HistorySync` is the event (neonize's), and what it carries (WhatsApp's).
+"""
+
 # --- Texts: the library has no codes for these ----------------------------------------------------
 
 
@@ -238,6 +254,8 @@ LOG_TEXTS = (
     Text("Ignoring message %s from %s: %v", "a message came again; it may be lost"),
     Text("received message with old counter", "a message came again"),
     Text("(index: %d, count: %d)", "a message came again"),
+    Text("Failed to download history sync: %v", "an announced history does not come"),
+    Text("History sync handler panicked: %v", "an announced history does not come"),
     Text("Failed to pair device: %v", "a phone was not linked"),
     Text("invalid device identity HMAC in pair success message", "a phone was not verified"),
     Text("invalid device signature in pair success message", "a phone was not verified"),

@@ -30,6 +30,7 @@ REPEATED = re.compile(
     r"(?:failed [a-z ]+: )*received message with old counter"
     r"(?: \(index: \d+, count: \d+\))?\Z"
 )
+HISTORY_FAILED = ("Failed to download history sync", "History sync handler panicked")
 NOT_PAIRED = re.compile(r"Failed to pair device: (.*)", re.DOTALL)
 CODES = re.compile(r"<iq [^>]*><pair-device>(.*)</pair-device>", re.DOTALL)
 PASSKEY = re.compile(r'<notification [^>]*\btype="passkey_prologue_request"')
@@ -39,7 +40,8 @@ def parse_line(module: str, message: str) -> Event | None:
     """Return the event that a log line reports, or None.
 
     authenticated · restarting · relink_failed (error) · failed (reason: the status as digits) ·
-    repeated (id, sender, chat: of a message that was decrypted before) · not_paired (error) ·
+    repeated (id, sender, chat: of a message that was decrypted before) · history_failed ·
+    not_paired (error) ·
     codes (count: how many QR codes WhatsApp gave) · passkey
     """
     if module.endswith("/Recv"):
@@ -53,6 +55,8 @@ def parse_line(module: str, message: str) -> Event | None:
     if found := REPEATED.match(message):
         message_id, sender, chat = found.groups()
         return {"event": "repeated", "id": message_id, "sender": sender or chat, "chat": chat}
+    if message.startswith(HISTORY_FAILED):
+        return {"event": "history_failed"}
     if found := NOT_PAIRED.match(message):
         return {"event": "not_paired", "error": found[1]}
     if found := REFUSED.match(message):

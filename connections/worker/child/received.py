@@ -11,32 +11,43 @@ import time
 from typing import Any
 
 from connections.worker.child import received_content as content
-from connections.worker.child.library_contract import MESSAGE, RECEIPT, UNDECRYPTABLE
+from connections.worker.child.library_contract import HISTORY, MESSAGE, RECEIPT, UNDECRYPTABLE
 
 Line = dict[str, Any]
 
-SUBSCRIBED = bytes([MESSAGE, RECEIPT, UNDECRYPTABLE])
-# Servers of chats with several people, besides those that the library marks as groups.
-SHARED_SERVERS = ("g.us", "broadcast", "newsletter")
+SUBSCRIBED = bytes([MESSAGE, RECEIPT, UNDECRYPTABLE, HISTORY])
 # The library names a receipt of playing on an own device "server error".
 RECEIPT_TYPES = {"SERVER_ERROR": "played_self"}
 
 
-def spool_line(kind: int, data: bytes, account: str) -> bytes:
-    """Return an event as a line without its end; with the raw data if it cannot be read."""
+def parse(kind: int, data: bytes) -> Line:
+    """Return an event as a line; with the raw data if it cannot be read."""
     try:
-        line = _parse(kind, data)
+        return _parse(kind, data)
     except Exception:
-        line = {"kind": "unparsed", "event": kind, "data": base64.b64encode(data).decode()}
+        return unparsed(kind, data)
+
+
+def unparsed(kind: int, data: bytes = b"") -> Line:
+    """Return the line of an event that cannot be read."""
+    return {"kind": "unparsed", "event": kind, "data": base64.b64encode(data).decode()}
+
+
+def repeated(message: Line) -> Line:
+    """Return a line about a message that came again, and that the library drops."""
+    return {"kind": "repeated", **{name: message[name] for name in ("id", "sender", "chat")}}
+
+
+def encode(line: Line, account: str) -> bytes:
+    """Return a line for the spool, without its end, with the time and the own number."""
     line |= {"at": time.time_ns() // 1_000_000, "account": account}
     return json.dumps(line, separators=(",", ":")).encode()
 
 
-def repeated_line(message: Line, account: str) -> bytes:
-    """Return a line about a message that came again, and that the library drops."""
-    about = {name: message[name] for name in ("id", "sender", "chat")}
-    line = {"kind": "repeated", **about, "at": time.time_ns() // 1_000_000, "account": account}
-    return json.dumps(line, separators=(",", ":")).encode()
+def announces_history(line: Line) -> bool:
+    """Return whether the own phone says in a message that it has uploaded a history."""
+    protocol = line.get("protocol", {})
+    return bool(line.get("from_me") and protocol.get("name") == content.HISTORY_NOTICE)
 
 
 def _parse(kind: int, data: bytes) -> Line:
@@ -61,7 +72,7 @@ def _addressing(info: Any) -> Line:
     """Return who wrote to whom, when, and the message's id."""
     source = info.MessageSource
     chat, sender_alt = content.jid_text(source.Chat), content.jid_text(source.SenderAlt)
-    group = source.IsGroup or source.Chat.Server in SHARED_SERVERS
+    group = source.IsGroup or source.Chat.Server in content.SHARED_SERVERS
     chat_alt = content.jid_text(source.RecipientAlt) if source.IsFromMe else sender_alt
     return {
         "id": info.ID,

@@ -20,6 +20,9 @@ MEDIA = {
 THUMBNAILS = ("JPEGThumbnail", "pngThumbnail", "contextInfo")
 # Fields that accompany the content.
 ACCOMPANYING = ("messageContextInfo", "senderKeyDistributionMessage")
+# Servers of chats with several people, besides those that the library marks as groups.
+SHARED_SERVERS = ("g.us", "broadcast", "newsletter")
+HISTORY_NOTICE = "history_sync_notification"
 PROTOCOL = ("pinInChatMessage", "keepInChatMessage", "deviceSentMessage", "messageHistoryNotice")
 
 
@@ -150,6 +153,8 @@ def _protocol(part: Any, source: Any) -> tuple[str, Found]:
     name = part.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[part.type].name
     if name == "REVOKE":
         return "delete", {"target": _target(part.key, source)}
+    if part.HasField("historySyncNotification"):
+        return "protocol", {"name": HISTORY_NOTICE}
     if name == "MESSAGE_EDIT":
         body = text_of(part.editedMessage)
         return "edit", {"target": _target(part.key, source), "body": body}

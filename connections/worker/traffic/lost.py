@@ -111,11 +111,16 @@ class LostMessages:
             checked = await self._position(key, fence, newest)
         while checked < upto:
             rows = await context.to_thread(context.stores.message_secrets, *key, checked, upto)
-            checked = rows[-1].row if rows else upto
+            position = rows[-1].row if rows else upto
             own = await context.to_thread(context.stores.linked_lid, *key)
             # What one writes to oneself is no message of a person. That chat has the own LID.
             secrets = [StoredSecret(*row) for row in rows if number_of(row.chat) != own]
-            await context.db(context.port.record_secrets, fence, secrets, checked)
+            recorded = await context.db(
+                context.port.record_secrets, fence, secrets, position, newest
+            )
+            if recorded is None:
+                break  # A history is on its way: the next rounds do it.
+            checked = recorded
         self._checked[key] = checked
 
     async def _position(self, key: StoreKey, fence: Fence, newest: int) -> int:
@@ -127,7 +132,7 @@ class LostMessages:
         checked = await context.db(context.port.secrets_position, fence)
         if 0 < newest < checked:
             checked = newest
-            await context.db(context.port.record_secrets, fence, [], checked)
+            await context.db(context.port.record_secrets, fence, [], checked, newest)
         return checked
 
     async def _newest_row(self, key: StoreKey) -> int:

@@ -48,7 +48,7 @@ def test_logs_name_no_person_and_no_text(linked: Linked, caplog: pytest.LogCaptu
     linked.enqueue("4915155512346", TEXT)
     outcomes.record_resolved(linked.take_outgoing(), None, "")
     secret = StoredSecret(1, lid_jid(SECRET_LID), lid_jid(SECRET_LID), "3EB0FEDC", b"?")
-    lost.record_secrets(linked.fence, [secret], 1)
+    lost.record_secrets(linked.fence, [secret], 1, 1)
     maintenance.maintain()
     logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     assert "a message was not sent" in logged and "a record cannot be read" in logged

@@ -36,7 +36,8 @@ def secret(
 
 def compare(linked: Linked, *secrets: StoredSecret) -> list[dict[str, object]]:
     """Compare rows of the table. Return what the log says of lost messages."""
-    lost.record_secrets(linked.fence, secrets, secrets[-1].row if secrets else 0)
+    newest = secrets[-1].row if secrets else 0
+    lost.record_secrets(linked.fence, secrets, newest, newest)
     return [event.data for event in linked.events("message.lost")]
 
 
@@ -141,14 +142,14 @@ def test_strange_id_is_compared_like_any_other(linked: Linked, whatsapp_id: str)
 
 def test_position_is_kept(linked: Linked) -> None:
     assert lost.position(linked.fence) == 0
-    lost.record_secrets(linked.fence, [], 41)
+    lost.record_secrets(linked.fence, [], 41, 41)
     assert lost.position(linked.fence) == 41
     linked.send()
     assert lost.position(linked.fence) == 41
 
 
 def test_worker_that_lost_the_connection_stores_nothing(linked: Linked) -> None:
-    lost.record_secrets(Fence(linked.pk, claim=0, generation=0), [secret()], 9)
+    lost.record_secrets(Fence(linked.pk, claim=0, generation=0), [secret()], 9, 9)
     assert linked.messages() == [] and lost.position(linked.fence) == 0
 
 

@@ -67,11 +67,11 @@ def test_very_many_messages_fail_or_are_held_in_steps_and_none_is_sent(
     queued = Message.objects.filter(state=State.QUEUED)
     assert linked.take() is None
     assert queued.count() == 3
-    lost.record_secrets(linked.fence, [], 7)
+    lost.record_secrets(linked.fence, [], 7, 7)
     assert (queued.count(), lost.position(linked.fence)) == (1, 0)
     assert linked.take() is None
     assert queued.count() == 0
-    lost.record_secrets(linked.fence, [], 7)
+    lost.record_secrets(linked.fence, [], 7, 7)
     assert lost.position(linked.fence) == 7
     new = linked.enqueue()
     assert linked.take() == new
@@ -152,19 +152,19 @@ def test_message_of_another_organization_cannot_be_cancelled(linked: Linked, oth
 
 
 def test_position_in_the_table_of_secrets_belongs_to_its_store(linked: Linked) -> None:
-    lost.record_secrets(linked.fence, [], 500)
+    lost.record_secrets(linked.fence, [], 500, 500)
     assert lost.position(linked.fence) == 500
     relink(linked)
     # The new table begins at its first row.
     assert lost.position(linked.fence) == 0
-    lost.record_secrets(linked.fence, [], 3)
+    lost.record_secrets(linked.fence, [], 3, 3)
     assert lost.position(linked.fence) == 3
 
 
 def test_comparison_of_the_new_table_does_not_hide_the_new_link(linked: Linked) -> None:
     queued = linked.enqueue()
     relink(linked, "551133334444")
-    lost.record_secrets(linked.fence, [], 3)
+    lost.record_secrets(linked.fence, [], 3, 3)
     assert linked.take() is None
     assert reread(queued).reason == "number_changed"
 
@@ -172,7 +172,7 @@ def test_comparison_of_the_new_table_does_not_hide_the_new_link(linked: Linked) 
 def test_end_of_a_link_does_not_decide_about_what_waits(linked: Linked) -> None:
     queued = linked.enqueue()
     linked.link("", "")
-    lost.record_secrets(linked.fence, [], 3)
+    lost.record_secrets(linked.fence, [], 3, 3)
     assert reread(queued).state == State.QUEUED
     relink(linked)
     assert linked.take() == queued
