@@ -25,7 +25,8 @@ from organizations.encryption import encrypt
 SUFFIX, PAIRING_SUFFIX = ".spool", ".pairing"
 # A pairing's spool whose store was not used for so long belongs to a phone that was refused.
 PAIRING_SECONDS = 3600.0
-BATCH_LINES, BATCH_BYTES = 200, 1024 * 1024
+# What is stored in one transaction. The ids of a history then take a fifth of a second.
+BATCH_LINES, BATCH_BYTES = 200, 256 * 1024
 
 
 @dataclass(frozen=True)

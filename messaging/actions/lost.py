@@ -80,15 +80,12 @@ def _record_missing(connection: Connection, secrets: Sequence[StoredSecret]) -> 
         for secret, whatsapp_id in zip(secrets, ids, strict=True)
         if whatsapp_id not in known and _concerns_a_person(secret, connection)
     ]
-    if not missing:
-        return
-    old = histories.take_known(connection.pk, {whatsapp_id for whatsapp_id, _ in missing})
-    own = _own_secrets(connection.pk)
-    lost = [
-        secret
-        for whatsapp_id, secret in missing
-        if whatsapp_id not in old and secret.secret not in own
-    ]
+    old: set[str] = set()
+    if missing:
+        old = histories.take_known(connection.pk, {whatsapp_id for whatsapp_id, _ in missing})
+    unknown = [secret for whatsapp_id, secret in missing if whatsapp_id not in old]
+    own = _own_secrets(connection.pk) if unknown else set()
+    lost = [secret for secret in unknown if secret.secret not in own]
     log.append(connection.pk, [_record_lost(connection, secret) for secret in lost])
 
 

@@ -51,6 +51,33 @@ SIGTERM ends it within {STOP_SECONDS:g} s with exit status 0, leaving no process
 no one out; the next start brings everything back. So it is while
 """
 
+MESSAGES_INTRODUCTION = """
+## What becomes of messages
+
+`tests/messages/test_lost.py` and `messaging/tests/actions/test_histories.py` play these.
+
+| What happens | What people are told |
+|---|---|
+"""
+
+MESSAGES = (
+    (
+        "a host process is killed, and with it messages that the library had confirmed to WhatsApp",
+        "each is named within a minute of the next login: `message.lost`, *Lost here, on the phone"
+        " only*",
+    ),
+    (
+        "a phone sends its history, when it is linked or later",
+        "nothing: old messages are not named, and make no contact",
+    ),
+    (
+        "the same, and the host process is killed before it has written down which messages those"
+        " are",
+        "no lost message is named for ten minutes, and those until then never, as they cannot be"
+        " told from the history; the log says so",
+    ),
+)
+
 HEAD = """
 | What happens | What people are told | Credentials | How it goes on |
 |---|---|---|---|
@@ -67,6 +94,8 @@ def text() -> str:
         table(PAIRING),
         PROXY_INTRODUCTION,
         table(PROXY_ROWS),
+        MESSAGES_INTRODUCTION,
+        *(f"| {what} | {told} |\n" for what, told in MESSAGES),
         STOPPING_INTRODUCTION,
         "\n" + ",\n".join(f"- {stop.what}" for stop in SHUTDOWN_CASES) + ".\n",
     )

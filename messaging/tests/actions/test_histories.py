@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
+from connections.worker import spools
 from connections.worker.message_port import StoredSecret
-from messaging.actions import lost, maintenance
+from messaging.actions import histories, lost, maintenance
 from messaging.models import Contact, HistoryId, Message, Outbox
 from messaging.tests.support.linked import ANA, Linked
 from messaging.tests.support.records import message, number_jid
@@ -120,6 +123,17 @@ def test_history_of_an_earlier_link_is_not_awaited(linked: Linked) -> None:
     assert named(linked) == []  # It is given up.
     assert compare(linked, "3EB0LOST") is not None
     assert named(linked) == ["3EB0LOST"]
+
+
+@pytest.mark.parametrize("pairing", [False, True])
+def test_client_of_a_history_is_named_as_its_spool(
+    tmp_path: Path, settings: Settings, pairing: bool
+) -> None:
+    settings.DATA_DIR = tmp_path
+    client = spools.new_path(7, "attempt-1", pairing).stem
+    outbox = Outbox(open_histories={client: 5})
+    assert histories.of_store(outbox, "attempt-1") == {client: 5}
+    assert histories.of_store(outbox, "attempt") == histories.of_store(outbox, "attempt-2") == {}
 
 
 def test_outbox_of_the_previous_version_has_no_histories(linked: Linked) -> None:

@@ -153,7 +153,7 @@ def test_outcomes_receipts_batches_and_requests_at_once_never_deadlock(linked: L
             partial(linked.record, queued),
             partial(linked.enqueue, ANA, key=f"order-{turn}"),
             linked.take_next,
-            partial(lost.record_secrets, linked.fence, [], turn),
+            partial(lost.record_secrets, linked.fence, [], turn, turn),
             partial(outgoing.release, linked.pk),
             expiry.expire_all,
         )
