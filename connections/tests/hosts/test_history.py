@@ -41,7 +41,7 @@ def ids(data: bytes) -> list[str]:
 
 
 def test_ids_of_chats_with_one_person_are_read() -> None:
-    text = {"message": {"conversation": "x" * 300}, "status": 3, "starred": True}
+    text: dict[str, Any] = {"message": {"conversation": "x" * 300}, "status": 3, "starred": True}
     chats = {
         LID: [old_message("A1", **text), old_message("A2")],
         PERSON: [old_message("B1", duration=2**31)],

@@ -312,8 +312,8 @@ class Client:
 
     def _on_event(self, _uuid: int, binary: int, size: int, kind: int) -> None:
         if kind == library_contract.HISTORY and self._receiver is not None:
-            event = (ctypes.c_char * size).from_address(binary)
-            return self._receiver.keep_history(memoryview(event).cast("B"))
+            history = (ctypes.c_char * size).from_address(binary)
+            return self._receiver.keep_history(memoryview(history).cast("B"))
         data = ctypes.string_at(binary, size)
         if kind in received.SUBSCRIBED and self._receiver is not None:
             return self._receiver.keep(kind, data)
