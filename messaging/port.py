@@ -41,8 +41,10 @@ class Messages:
     def record_outcomes(self, found: Sequence[SendOutcome]) -> None:
         outcomes.record(found)
 
-    def interrupted(self, worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
-        return outcomes.interrupted(worker_id, in_flight)
+    def interrupted(
+        self, worker_id: int, in_flight: Collection[int], looked_up: Collection[int] = ()
+    ) -> list[Interrupted]:
+        return outcomes.interrupted(worker_id, in_flight, looked_up)
 
     def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
         outcomes.record_interrupted(message, whatsapp_id)

@@ -482,7 +482,7 @@ MEDIA_TOTAL_MB = whole_number("MEDIA_TOTAL_MB", 2048)
 MESSAGES_PER_TOKEN = whole_number("MESSAGES_PER_TOKEN", 6000)
 MESSAGES_PER_RECIPIENT = whole_number("MESSAGES_PER_RECIPIENT", 1000)
 MESSAGES_PER_RECIPIENT_A_DAY = whole_number("MESSAGES_PER_RECIPIENT_A_DAY", 5000)
-# How long WhatsApp may take to accept a message before its outcome is unknown.
+# How long WhatsApp may take to accept a message, whose file it has, before its outcome is unknown.
 SEND_TIMEOUT_SECONDS = positive_number("SEND_TIMEOUT_SECONDS", 30)
 # How long only answers are sent after WhatsApp has refused a first message (463).
 REPLIES_ONLY_SECONDS = positive_number("REPLIES_ONLY_SECONDS", 3600)

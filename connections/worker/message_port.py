@@ -57,12 +57,16 @@ class SendOutcome:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A message whose sending nobody follows any more. `secret`: what the library stored of it."""
+    """A message whose sending nobody follows any more. `secret`: what the library stored of it.
+
+    `unknown`: it is told as unknown already, and only its id is missing.
+    """
 
     message_id: int
     connection_id: int
     store: str
     secret: bytes
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,13 @@ class MessagePort(Protocol):
     def record_outcomes(self, found: Sequence[SendOutcome]) -> None:
         """Store the outcomes of messages."""
 
-    def interrupted(self, worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
-        """Return messages of this worker's or of nobody's connections that nobody follows."""
+    def interrupted(
+        self, worker_id: int, in_flight: Collection[int], looked_up: Collection[int] = ()
+    ) -> list[Interrupted]:
+        """Return messages of this worker's or of nobody's connections that nobody follows.
+
+        Among them unknown ones without an id, unless they are in `looked_up`.
+        """
 
     def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
         """Store what the table of secrets says: an id, or "" when it was never sent.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from connections.actions import Fence
@@ -125,12 +125,17 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
         message.on_unknown = Message.OnUnknown.RESENT
         return requeue(message, "not_sent_yet", "whatsapp_id", "on_unknown")
     if message.state == State.UNKNOWN:
-        # It is in the log already; the id is found later than that.
-        message.save(update_fields=["whatsapp_id"])
-    else:
-        reason = outcome.error if outcome.error in UNKNOWN_REASONS else "host_gone"
-        statuses.set_state(message, State.UNKNOWN, reason)
-        statuses.save([message], "whatsapp_id")
+        return _keep_id(message, message.whatsapp_id)
+    reason = outcome.error if outcome.error in UNKNOWN_REASONS else "host_gone"
+    statuses.set_state(message, State.UNKNOWN, reason)
+    statuses.save([message], "whatsapp_id")
+    receipts.apply_early([message])
+
+
+def _keep_id(message: Message, whatsapp_id: str) -> None:
+    """Store the id of a message that is told as unknown already, and apply its receipts."""
+    message.whatsapp_id = whatsapp_id
+    message.save(update_fields=["whatsapp_id"])
     receipts.apply_early([message])
 
 
@@ -185,14 +190,28 @@ def record_resolved(
     return replace(outgoing_of(message, outgoing.fence), resolve="")
 
 
-def interrupted(worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
-    """Return messages being sent that nobody follows: their worker or host process has ended."""
+def interrupted(
+    worker_id: int, in_flight: Collection[int], looked_up: Collection[int] = ()
+) -> list[Interrupted]:
+    """Return messages being sent that nobody follows: their worker or host process has ended.
+
+    With them those of the last day that became unknown before the library had given them an id,
+    but those that were `looked_up` since: only with an id receipts find them.
+    """
     alive = Worker.objects.alive().exclude(pk=worker_id)
     owned_by_others = Q(organization__connection__worker__in=alive)
-    left = Message.objects.filter(
-        ~owned_by_others, organization__connection__isnull=False, state=State.SENDING
-    )
-    left = left.exclude(pk__in=in_flight).defer("content")
+    followed_by_none = Message.objects.filter(
+        ~owned_by_others, organization__connection__isnull=False
+    ).exclude(pk__in=in_flight)
+    sending = followed_by_none.filter(state=State.SENDING)
+    unknown = followed_by_none.filter(
+        state=State.UNKNOWN, whatsapp_id="", sending_at__gt=timezone.now() - receipts.KEEP_EARLY
+    ).exclude(pk__in=looked_up)
+    return [*_interrupted(sending), *_interrupted(unknown)]
+
+
+def _interrupted(messages: QuerySet[Message]) -> list[Interrupted]:
+    left = messages.defer("content").select_related("organization__outbox").order_by("pk")
     return [
         Interrupted(
             message.pk,
@@ -200,8 +219,9 @@ def interrupted(worker_id: int, in_flight: Collection[int]) -> list[Interrupted]
             # Of the link that it was sent by: there may be a new one, whose table is another.
             message.organization.outbox.store_name,
             message.secret,
+            unknown=message.state == State.UNKNOWN,
         )
-        for message in left.select_related("organization__outbox").order_by("pk")[:200]
+        for message in left[:200]
     ]
 
 
@@ -210,11 +230,16 @@ def record_interrupted(found: Interrupted, whatsapp_id: str | None) -> None:
     """Store what the library's table of secrets says about an interrupted message.
 
     An id, or None when the table is gone or cannot be read: it may have gone out. "": it never
-    left, so it is queued again.
+    left, so it is queued again. One that is unknown already only gets its id: it may be of an
+    earlier link, of whose table nobody knows, or a person may have sent it once more.
     """
-    message = _lock_sending(found.connection_id, found.message_id)
+    message = _lock_sending(found.connection_id, found.message_id, State.UNKNOWN)
     # Another try has another secret.
     if message is None or message.secret != found.secret:
+        return
+    if message.state == State.UNKNOWN:
+        if whatsapp_id:
+            _keep_id(message, whatsapp_id)
         return
     if whatsapp_id == "":
         return requeue(message, "interrupted")

@@ -169,6 +169,23 @@ async def test_media_that_cannot_be_uploaded_is_not_sent(
     assert simulator.control.received(PERSON) == []
 
 
+async def test_end_of_an_upload_is_told_before_the_message_is_accepted(
+    linked: Linked, simulator: Simulator, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"picture")
+    value = {"mime_type": "image/jpeg", "path": str(tmp_path / "file")}
+    to = {"user": PERSON, "server": "s.whatsapp.net"}
+    content = {"to": to, "type": "image", "image": value}
+    simulator.control.arm("no_ack", number=NUMBER, count=1)
+    uploaded = asyncio.Event()
+    sending = asyncio.create_task(linked.client.send(content, on_uploaded=uploaded.set))
+    async with asyncio.timeout(SECONDS):
+        await uploaded.wait()
+    assert not sending.done()
+    await linked.client.close()
+    assert (await sending).error
+
+
 async def test_other_types_go_both_ways(linked: Linked) -> None:
     for kind, value in OTHER.items():
         got = await linked.send(kind, value)

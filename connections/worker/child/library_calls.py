@@ -76,11 +76,11 @@ class LibraryCalls:
     # --- Messages --------------------------------------------------------------------------------
 
     def send(self, key: str, content: Event) -> None:
-        """Send a message; "send_done" answers."""
+        """Send a message; "uploaded" comes once its file is, if it has one; "send_done" answers."""
 
         def run() -> None:
             try:
-                answer = self._send(content)
+                answer = self._send(key, content)
             except _NotSent as error:
                 answer = _failed_send(error.failure)
             except CallFailed as error:
@@ -97,13 +97,16 @@ class LibraryCalls:
 
         self._sends.put(run, refuse)
 
-    def _send(self, content: Event) -> Event:
+    def _send(self, key: str, content: Event) -> Event:
         number = self._get_number()
         to = content["to"] or {"user": number, "server": USER_SERVER}
         if to["server"] not in (USER_SERVER, LID_SERVER):
             raise sent_content.Unsupported
         chat, own = f"{to['user']}@{to['server']}", f"{number}@{USER_SERVER}"
-        upload = self._upload(content) if content["type"] in sent_content.UPLOADS else None
+        upload = None
+        if content["type"] in sent_content.UPLOADS:
+            upload = self._upload(content)
+            self._emit({"event": "uploaded", "send": key})
         message = sent_content.build(content, chat, own, upload).SerializeToString()
         jid = WatchedMemory(messages.jid(to["user"], to["server"]))
         with self._call(jid.was_read):

@@ -10,6 +10,7 @@ from typing import Any
 
 # The answers' events, and the field that has the key of the call.
 KEYS = {
+    "uploaded": "send",
     "send_done": "send",
     "resolve_done": "resolve",
     "download_done": "download",
@@ -56,6 +57,7 @@ class Answers:
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], asyncio.Future[Mapping[str, Any]]] = {}
         self._keys = itertools.count(1)
+        self._ended = False
 
     def new_key(self) -> str:
         return str(next(self._keys))
@@ -65,6 +67,8 @@ class Answers:
         answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[event, key] = answer
         answer.add_done_callback(lambda _: self._waiting.pop((event, key), None))
+        if self._ended:
+            answer.set_result({})
         return answer
 
     def receive(self, event: Mapping[str, Any]) -> bool:
@@ -78,7 +82,8 @@ class Answers:
         return True
 
     def end(self) -> None:
-        """Answer all calls that still wait: the client has ended."""
+        """Answer all calls that still wait, and later ones: no answer comes any more."""
+        self._ended = True
         for answer in list(self._waiting.values()):
             if not answer.done():
                 answer.set_result({})

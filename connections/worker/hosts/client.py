@@ -136,19 +136,31 @@ class ClientHandle:
 
     # --- Messages --------------------------------------------------------------------------------
 
-    async def send(self, content: Event, seconds: float) -> SendResult:
-        """Send a message, within `seconds`. `content`: see child/host_process.py.
+    async def send(
+        self,
+        content: Event,
+        seconds: float | None = None,
+        on_uploaded: Callable[[], None] = lambda: None,
+    ) -> SendResult:
+        """Send a message. `content`: see child/host_process.py. An error is in the result.
 
-        Messages of one client leave in the order of the calls. An error is in the result.
+        Messages of one client leave in the order of the calls. A caller that gave up after
+        `seconds` would never learn the id of a message that leaves later. Without them the wait
+        ends with the library's call, or with the client: its host answers pings, or is killed.
+        `on_uploaded`: called when the message's file is at WhatsApp, or will never be.
         """
         if self._ended or self._closed:
             return SendResult(error="not_connected")
         key = self._answers.new_key()
         command = {"do": "send", "send": key, "content": content}
+        uploaded = self._answers.expect("uploaded", key)
+        uploaded.add_done_callback(lambda _: on_uploaded())
         try:
             answer = await self._ask(command, "send_done", key, seconds)
         except TimeoutError:
             return SendResult(error="timed_out", maybe_sent=True)
+        finally:
+            uploaded.cancel()
         if not answer:
             return SendResult(error="lost", maybe_sent=True)
         return SendResult(
@@ -262,6 +274,7 @@ class ClientHandle:
             self.host.kill("a client in it did not end")
         finally:
             self.host.forget(self.ref)
+            self._answers.end()
 
     async def _wait_until_ended(self, seconds: float) -> bool:
         """Return whether the client ends within so many seconds."""

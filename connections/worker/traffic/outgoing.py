@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,8 +32,9 @@ MIN_PAUSE_SECONDS = 0.05
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 15.0
 RESOLVE_SECONDS = 20.0
 RECOVER_SECONDS = 5.0
-# The library gives up by itself after 75 s; a host that does not answer at all is killed earlier.
-LIBRARY_SECONDS = 90.0
+# The library gives up by itself 75 s after each of its few questions, but never an upload that a
+# media server stops to read. Enough for 16 MB at 10 kB/s.
+STALLED_SECONDS = 1800.0
 MAX_CONCURRENT = 200
 # How many messages are taken, and how many outcomes are stored, in one transaction.
 TAKEN_AT_ONCE, OUTCOMES_AT_ONCE = 50, 50
@@ -60,6 +61,7 @@ class OutgoingTraffic:
         self._in_flight: set[int] = set()
         self._previews = LinkPreviews()
         self._recovery_timer = PollTimer(0.0)
+        self._looked_up: set[int] = set()  # messages that stay unknown
 
     def wake(self, connection_id: int) -> None:
         """Send soon what waits in an outbox, unless another worker has its connection."""
@@ -103,7 +105,8 @@ class OutgoingTraffic:
         left = []
         if context.lease_held():
             worker = context.get_worker().pk
-            left = await context.db(context.port.interrupted, worker, frozenset(self._in_flight))
+            followed, done = frozenset(self._in_flight), frozenset(self._looked_up)
+            left = await context.db(context.port.interrupted, worker, followed, done)
         for message in left:
             await self._recover(message)
         # Again until nothing is left: their stores may be unavailable.
@@ -124,6 +127,9 @@ class OutgoingTraffic:
             )
             found = None
         await context.db(context.port.record_interrupted, message, found)
+        if message.unknown:
+            self._looked_up.add(message.message_id)  # The library does nothing more with it.
+            return
         self._announced.setdefault(message.connection_id)  # It may be queued again.
         self._woken.set()
 
@@ -271,9 +277,19 @@ class OutgoingTraffic:
         return await context.db(context.port.record_resolved, outgoing, found, answer.error)
 
     async def _send(self, client: ClientHandle, store: str, outgoing: Outgoing) -> None:
-        """Send a message and record its outcome: unknown at our deadline, and what comes later."""
-        sending = asyncio.create_task(self._call_library(client, store, outgoing))
+        """Send a message and record its outcome: unknown at our deadline, and what comes later.
+
+        The deadline begins after the upload of its file. The next message is taken when the call
+        has ended: with the library's answer or with the client, which is ended if the call stalls.
+        """
+        uploaded = asyncio.Event()
+        sending = asyncio.create_task(self._call_library(client, store, outgoing, uploaded.set))
+        sending.add_done_callback(lambda _: uploaded.set())
+        loop, pk = asyncio.get_running_loop(), outgoing.fence.connection_id
+        stalled = loop.call_later(STALLED_SECONDS, _end_stalled, client, pk)
         try:
+            if outgoing.media:
+                await uploaded.wait()
             done, _ = await asyncio.wait([sending], timeout=settings.SEND_TIMEOUT_SECONDS)
             if not done:
                 whatsapp_id = await self._find_id_of(outgoing, store)
@@ -283,18 +299,23 @@ class OutgoingTraffic:
             outcome = await sending
             await self._outcomes.store(outcome)
             if outcome.error:
-                self._announced.setdefault(outgoing.fence.connection_id)  # It may be queued again.
+                self._announced.setdefault(pk)  # It may be queued again.
         finally:
+            stalled.cancel()
             sending.cancel()
 
     async def _call_library(
-        self, client: ClientHandle, store: str, outgoing: Outgoing
+        self,
+        client: ClientHandle,
+        store: str,
+        outgoing: Outgoing,
+        on_uploaded: Callable[[], None],
     ) -> SendOutcome:
         """Hand a message to the library, and return its outcome."""
         outcome = SendOutcome(outgoing.message_id, outgoing.fence)
         try:
             async with plain_file(self._context, outgoing) as content:
-                sent = await client.send(content, LIBRARY_SECONDS)
+                sent = await client.send(content, on_uploaded=on_uploaded)
         except MediaGone:
             return replace(outcome, error="media_gone")
         outcome = replace(outcome, error=sent.error, code=sent.code, maybe_sent=sent.maybe_sent)
@@ -304,6 +325,12 @@ class OutgoingTraffic:
         # Without a row of a client that has ended, the library never got to sending it.
         never = client.ended and found == ""
         return replace(outcome, whatsapp_id=found or "", maybe_sent=not never)
+
+
+def _end_stalled(client: ClientHandle, connection_id: int) -> None:
+    """End a client whose call does not end: its task opens it again."""
+    logger.warning("a message could not be sent in time", extra={"organization": connection_id})
+    client.request_move()
 
 
 async def _finish_until(deadline: float, tasks: Collection[asyncio.Task[Any]]) -> None:

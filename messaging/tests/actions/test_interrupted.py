@@ -10,7 +10,7 @@ from django.utils import timezone
 from connections.models import Connection, Worker
 from messaging.actions import outcomes
 from messaging.models import Message
-from messaging.tests.support.linked import Linked, ready, reread
+from messaging.tests.support.linked import Linked, age, ready, reread
 from messaging.tests.support.records import OWN_NUMBER, receipt, unique_id
 
 State = Message.State
@@ -101,6 +101,49 @@ def test_receipt_that_came_first_is_applied_when_the_id_is_known(
     linked.store(receipt(whatsapp_id))
     recover(linked, whatsapp_id)
     assert linked.states(sending) == [("unknown", "host_gone"), ("delivered", None)]
+
+
+def become_unknown(linked: Linked, message: Message, **outcome: str) -> None:
+    linked.record(message, error="timed_out", maybe_sent=True, final=False, **outcome)
+
+
+def test_unknown_message_gets_the_id_that_the_library_gave_it_later(
+    linked: Linked, sending: Message
+) -> None:
+    become_unknown(linked, sending)
+    linked.store(receipt("3EB0A"))
+    [found] = outcomes.interrupted(linked.worker.pk, [])
+    assert (found.secret, found.unknown) == (sending.secret, True)
+    outcomes.record_interrupted(found, "3EB0A")
+    assert interrupted(linked) == []
+    assert reread(sending).whatsapp_id == "3EB0A"
+    assert linked.states(sending) == [("unknown", "timed_out"), ("delivered", None)]
+
+
+@pytest.mark.parametrize("whatsapp_id", ["", None])
+def test_unknown_message_without_an_id_stays_unknown_and_is_not_repeated(
+    linked: Linked, whatsapp_id: str | None
+) -> None:
+    """Its table may be that of a link before, and a person may have sent it once more."""
+    unknown = linked.enqueue(on_unknown="resend")
+    assert linked.take() == unknown
+    become_unknown(linked, unknown)
+    recover(linked, whatsapp_id)
+    assert linked.states(unknown) == [("unknown", "timed_out")]
+    assert linked.take() is None
+    assert outcomes.interrupted(linked.worker.pk, [], [unknown.pk]) == []
+
+
+def test_unknown_message_with_an_id_or_of_long_ago_is_not_looked_up(
+    linked: Linked, sending: Message
+) -> None:
+    become_unknown(linked, sending)
+    assert interrupted(linked) == [sending.pk]
+    age(sending, minutes=0, sending_at=timezone.now() - timedelta(hours=25))
+    assert interrupted(linked) == []
+    age(sending, minutes=0, sending_at=timezone.now())
+    become_unknown(linked, sending, whatsapp_id="3EB0A")
+    assert interrupted(linked) == []
 
 
 def test_interrupted_message_is_looked_up_in_the_store_that_sent_it(
