@@ -54,13 +54,13 @@ def lock_all(organization_ids: Collection[int]) -> dict[int, Outbox]:
 def lock_for_sender(organization_id: int, actor: Actor) -> Organization:
     """Lock an organization, in which the actor may still send, and return it reloaded.
 
-    Its settings for messages and its connection are read along. It keeps a deactivation and a lost
-    membership out. Unlike `organizations.locks` it does not lock the user: all that one user sends
-    would go one by one.
+    Its settings for messages, its connection and its outbox are read along. It keeps a deactivation
+    and a lost membership out. Unlike `organizations.locks` it does not lock the user: all that one
+    user sends would go one by one.
     Raises Organization.DoesNotExist and PermissionDenied.
     """
     locked = Organization.objects.select_for_update(no_key=True, of=("self",))
-    related = ("messaging_settings", "connection__worker")
+    related = ("messaging_settings", "connection__worker", "outbox")
     organization = locked.select_related(*related).get(pk=organization_id)
     if actor.caller is not None:
         actor.caller.reread().require(Permission.SEND_MESSAGES, organization)
@@ -89,6 +89,18 @@ def lock_linked(connection: Connection) -> Outbox:
     if is_behind(outbox, connection):
         follow(outbox, connection)
     return outbox
+
+
+def follow_for_sender(organization: Organization) -> None:
+    """Bring an organization's outbox to its present link, before a message is stored in it.
+
+    Else that would count as one from before the link. The organization is of `lock_for_sender`.
+    """
+    connection = getattr(organization, "connection", None)
+    outbox = getattr(organization, "outbox", None)
+    while connection is not None and outbox is not None and is_behind(outbox, connection):
+        connection = Connection.objects.select_for_update().get(pk=organization.pk)
+        outbox = lock_linked(connection)
 
 
 def is_behind(outbox: Outbox, connection: Connection) -> bool:

@@ -204,6 +204,7 @@ def _lock(organization_id: int, actor: Actor) -> Organization:
     Return the organization, with all that `WaitingReasons` needs.
     """
     organization = outboxes.lock_for_sender(organization_id, actor)
+    outboxes.follow_for_sender(organization)
     outbox = outboxes.lock(organization_id)
     if outbox is not None:
         organization.outbox = outbox

@@ -77,6 +77,36 @@ def test_very_many_messages_fail_or_are_held_in_steps_and_none_is_sent(
     assert linked.take() == new
 
 
+def test_what_is_written_after_a_link_by_another_number_is_sent_by_that(linked: Linked) -> None:
+    linked.send()
+    relink(linked, "551133334444")
+    new = linked.enqueue()
+    assert linked.take() == new
+    assert reread(new).number == "551133334444"
+
+
+def test_what_is_written_after_a_link_is_not_held_however_long_it_waits(linked: Linked) -> None:
+    linked.send()
+    before = linked.enqueue(BEA)
+    age(before, minutes=11)
+    relink(linked)
+    new = linked.enqueue(ANA)
+    age(new, minutes=11)
+    assert linked.take() == new
+    assert reread(before).state == State.HELD
+
+
+def test_new_message_does_not_end_with_the_very_many_of_the_link_before(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "AT_ONCE", 2)
+    before = [linked.enqueue(body=str(turn)) for turn in range(5)]
+    relink(linked, "551133334444")
+    new = linked.enqueue()
+    assert {reread(message).reason for message in before} == {"number_changed"}
+    assert linked.take() == new
+
+
 def test_other_spelling_of_the_number_is_the_same_number(linked: Linked) -> None:
     linked.link("store-1", "5511987654321")
     queued = linked.enqueue()
