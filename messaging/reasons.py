@@ -35,6 +35,9 @@ SENTENCES = {
     "lost": _("The connection was lost before WhatsApp confirmed. It may have been delivered."),
     "host_gone": _("The service was interrupted while sending. It may have been delivered."),
     "resent": _("It may have been delivered. It was to be sent once more, which did not work."),
+    "not_sent_again": _(
+        "It may have been sent before a backup was restored. It was not sent again since then."
+    ),
     # Expired, cancelled.
     "expired": _("It could not be sent in time."),
     "cancelled": _("It was cancelled before it was sent."),

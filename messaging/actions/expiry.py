@@ -22,8 +22,7 @@ def expire_all() -> datetime | None:
 
     Return when the next one's passes.
     """
-    waiting = Message.objects.filter(state__in=WAITING_STATES)
-    first: datetime | None = waiting.aggregate(first=Min("expires_at"))["first"]
+    first: datetime | None = _expiring().aggregate(first=Min("expires_at"))["first"]
     if first is None or first > timezone.now():
         return first
     found = _late().order_by().values_list("organization", flat=True).distinct()
@@ -46,4 +45,12 @@ def expire_locked(organization_id: int) -> int:
 
 def _late() -> QuerySet[Message]:
     """Return the messages whose time has passed."""
-    return Message.objects.filter(state__in=WAITING_STATES, expires_at__lte=timezone.now())
+    return _expiring().filter(expires_at__lte=timezone.now())
+
+
+def _expiring() -> QuerySet[Message]:
+    """Return the messages that expire: all that wait, but what a person has to decide about.
+
+    Of that nobody knows whether it left before a backup was restored.
+    """
+    return Message.objects.filter(state__in=WAITING_STATES).exclude(reason=statuses.RESTORED)

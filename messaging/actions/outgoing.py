@@ -337,9 +337,11 @@ def cancel(organization_id: int, message_id: int) -> Message:
 def release(organization_id: int) -> int:
     """Queue what is held since a new link. Return how many messages that were.
 
-    They get the default time to be sent in, as their own has passed or soon will.
+    They get the default time to be sent in, as their own has passed or soon will. What may have
+    been sent before a backup was restored is never told as not sent from now on.
     """
     held = _lock_held(organization_id)
+    held.filter(reason=statuses.RESTORED).update(on_unknown=Message.OnUnknown.RESENT)
     expires_at = timezone.now() + DEFAULT_EXPIRY
     count = statuses.change_all(organization_id, held, State.QUEUED, expires_at=expires_at)
     broadcast.notify_outbox(organization_id)
@@ -348,7 +350,10 @@ def release(organization_id: int) -> int:
 
 @transaction.atomic
 def drop(organization_id: int) -> int:
-    """Cancel what is held since a new link. Return how many messages that were."""
+    """Cancel what is held since a new link. Return how many messages that were.
+
+    What may have been sent before a backup was restored becomes unknown.
+    """
     held = _lock_held(organization_id)
     return statuses.change_all(organization_id, held, State.CANCELLED, "dropped")
 

@@ -1,8 +1,9 @@
 """What becomes of messages that had not left when a backup was made, and that is restored now.
 
 They have probably left since. So nothing of that is sent by itself: what was being sent is unknown,
-and what waited is held until a person decides. These are statements, as the database is not
-Django's yet when they run; no event is logged, because to readers of the log that time never was.
+and what waited is held, and does not expire, until a person decides. These are statements, as the
+database is not Django's yet when they run; no event is logged, because to readers of the log that
+time never was.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def forget_files(organization_id: int, before: datetime) -> None:
 def delete_before(organization_id: int, before: datetime) -> None:
     """Delete messages and events from before a time, and contacts that nothing is known of then.
 
-    What still waits to be sent is never deleted; it expires within a day.
+    What still waits to be sent is never deleted; it expires within a day, or a person decides.
     """
     if outboxes.lock(organization_id) is None:
         return

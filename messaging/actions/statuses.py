@@ -36,6 +36,9 @@ STEPS = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.PLAYED)
 NEVER_SENT = (State.FAILED, State.EXPIRED, State.CANCELLED)
 """The states that say that nothing went out."""
 
+RESTORED = "restored"
+"""The reason of what is held since a backup was restored (restored.py)."""
+
 ENDINGS = ("state", "reason", "ended_at")
 """The columns that change for many messages at once."""
 
@@ -48,12 +51,19 @@ def set_state(message: Message, state: State, reason: str = "", at: datetime | N
     """Set a message's state, its reason and the time of the step, without saving."""
     if state in NEVER_SENT and message.on_unknown == Message.OnUnknown.RESENT:
         state, reason = State.UNKNOWN, "resent"  # The first try may have gone out.
+    elif state in NEVER_SENT and is_restored(message):
+        state, reason = State.UNKNOWN, "not_sent_again"
     message.state, message.reason = state, reason
     column = TIMES.get(state)
     if column:
         setattr(message, column, at or timezone.now())
     if column != "ended_at":
         message.ended_at = None  # It goes on, as when a receipt resolves an unknown outcome.
+
+
+def is_restored(message: Message) -> bool:
+    """Return whether a message waited when a backup was made, and may have left since."""
+    return (message.state, message.reason) == (State.HELD, RESTORED)
 
 
 def may_advance(message: Message, state: State) -> bool:
