@@ -121,9 +121,12 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
     """Say that nobody knows; or send it once more, where the sender prefers that."""
     message.whatsapp_id = outcome.whatsapp_id or message.whatsapp_id
     if outcome.final and message.on_unknown == Message.OnUnknown.RESEND:
+        _keep_id(message, message.whatsapp_id)
+        if message.state not in (State.SENDING, State.UNKNOWN):
+            return  # A receipt came first: it went out.
         # The sender's wish counts once, however often it could not be sent before.
         message.on_unknown = Message.OnUnknown.RESENT
-        return requeue(message, "not_sent_yet", "whatsapp_id", "on_unknown")
+        return requeue(message, "not_sent_yet", "on_unknown")
     if message.state == State.UNKNOWN:
         return _keep_id(message, message.whatsapp_id)
     reason = outcome.error if outcome.error in UNKNOWN_REASONS else "host_gone"
@@ -133,7 +136,7 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
 
 
 def _keep_id(message: Message, whatsapp_id: str) -> None:
-    """Store the id of a message that is told as unknown already, and apply its receipts."""
+    """Store the id of a message whose outcome is unknown, and apply receipts that came before."""
     message.whatsapp_id = whatsapp_id
     message.save(update_fields=["whatsapp_id"])
     receipts.apply_early([message])

@@ -59,6 +59,18 @@ def test_interrupted_message_is_resent_where_the_sender_prefers_that(linked: Lin
     assert reread(queued).state == State.READ
 
 
+@pytest.mark.parametrize("kind", ["delivered", "inactive"])
+def test_interrupted_message_with_a_receipt_is_not_resent(linked: Linked, kind: str) -> None:
+    queued = linked.enqueue(on_unknown="resend")
+    linked.take()
+    linked.store(receipt("3EB0A", kind=kind))
+    recover(linked, "3EB0A")
+    assert reread(queued).state == (State.DELIVERED if kind == "delivered" else State.SENT)
+    assert linked.take() is None
+    linked.store(receipt("3EB0A", kind="read"))
+    assert reread(queued).state == State.READ
+
+
 def test_message_in_flight_is_not_interrupted(linked: Linked, sending: Message) -> None:
     assert interrupted(linked) == [sending.pk]
     assert outcomes.interrupted(linked.worker.pk, [sending.pk]) == []

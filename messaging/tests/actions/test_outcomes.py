@@ -152,6 +152,16 @@ def test_unknown_message_is_told_once_though_its_id_is_found_later(
     assert linked.states(sending) == [("unknown", "timed_out"), ("delivered", None)]
 
 
+def test_message_that_was_delivered_meanwhile_is_not_resent(linked: Linked) -> None:
+    queued = linked.enqueue(on_unknown="resend")
+    assert linked.take() == queued
+    linked.record(queued, **MAYBE, final=False)
+    linked.store(receipt("3EB0A"))
+    linked.record(queued, **MAYBE, whatsapp_id="3EB0A")
+    assert linked.states(queued) == [("unknown", "timed_out"), ("delivered", None)]
+    assert linked.take() is None
+
+
 def test_outcome_of_another_claim_is_ignored(linked: Linked, sending: Message) -> None:
     fence = Fence(linked.pk, claim=0, generation=0)
     outcomes.record([SendOutcome(sending.pk, fence, whatsapp_id="3EB0A")])
