@@ -19,6 +19,7 @@ from connections.worker.message_port import Outgoing
 from messaging.actions import statuses
 from messaging.actions.contacts import jid_of
 from messaging.actions.outboxes import follow, is_behind
+from messaging.actions.quotes import quoted_text
 from messaging.actions.row_updates import save_rows
 from messaging.limits import is_day_full
 from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
@@ -267,7 +268,9 @@ def _body(message: Message, chat: str) -> dict[str, Any]:
 
 def _context(message: Message, chat: str) -> dict[str, Any] | None:
     context = message.content.get("context")
-    return {**_target(context, chat), "text": ""} if context else None
+    if not context:
+        return None
+    return {**_target(context, chat), "text": quoted_text(message, context)}
 
 
 def _target(reference: dict[str, Any], chat: str) -> dict[str, Any]:

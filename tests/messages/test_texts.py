@@ -44,7 +44,8 @@ def test_answer_names_the_message_that_it_answers(chat: Chat) -> None:
     asked = chat.wait_for_event("message.received")["data"]
     answer = chat.send("Sim, às 7.", context={"messageId": asked["id"]})
     chat.wait_for_state(answer, "delivered")
-    assert chat.received()[0]["context"]["id"] == asked["whatsappId"]
+    quoted = {"id": asked["whatsappId"], "text": "Vocês abrem amanhã?"}
+    assert chat.received()[0]["context"] == quoted
 
 
 def test_texts_to_one_person_arrive_in_their_order(chat: Chat) -> None:

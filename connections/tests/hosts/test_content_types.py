@@ -226,7 +226,7 @@ async def test_answer_names_its_message_both_ways(linked: Linked) -> None:
         "text": "question?",
     }
     got = await linked.send("text", {"body": "answer"}, context=context)
-    assert got["context"]["id"] == question["id"]
+    assert got["context"] == {"id": question["id"], "text": "question?"}
     line = await linked.receive("text", {"body": "thanks"}, context={"id": got["id"]})
     assert (line["context"]["id"], line["context"]["text"]) == (got["id"], "answer")
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from messaging.actions import outcomes
+from messaging.actions import outcomes, retention
+from messaging.actions.quotes import QUOTE_LENGTH
 from messaging.models import Contact, Media, Message
 from messaging.tests.support.linked import ANA, Linked, reread
-from messaging.tests.support.records import LID, message
+from messaging.tests.support.records import LID, message, receipt
 
 State = Message.State
 
@@ -121,13 +122,52 @@ def test_each_try_has_a_secret_of_its_own(linked: Linked) -> None:
 
 
 def test_answer_and_change_name_the_sender_of_their_target(linked: Linked) -> None:
-    asked = message(ANA, LID)
+    asked = message(ANA, LID, body="Is it open?")
     linked.store(asked)
     received = linked.messages()[0]
     linked.enqueue(ANA, context=received.public_id)
     assert linked.take_outgoing().content["context"] == {
-        **{"id": asked["id"], "from_me": False, "sender": f"{LID}@lid", "text": ""}
+        **{"id": asked["id"], "from_me": False, "sender": f"{LID}@lid"},
+        "text": "Is it open?",
     }
+
+
+def quote_of(linked: Linked, target: Message) -> str:
+    linked.enqueue(ANA, context=target.public_id)
+    context = linked.take_outgoing().content["context"]
+    return str(context["text"])
+
+
+def test_caption_is_quoted(linked: Linked) -> None:
+    picture = {"size": 5, "sha256": "ab" * 32, "filename": "a.png", "caption": "Our door"}
+    linked.store(message(ANA, type="image", image=picture, media="aGk="))
+    assert quote_of(linked, linked.messages()[0]) == "Our door"
+
+
+def test_long_text_is_quoted_in_part(linked: Linked) -> None:
+    linked.store(message(ANA, body="ação " * 200))
+    quote = quote_of(linked, linked.messages()[0])
+    assert len(quote) <= QUOTE_LENGTH
+    assert quote.startswith("ação ação") and quote.endswith("ação…")
+
+
+@pytest.mark.parametrize("content", [{}, {"location": {"latitude": 1}}, {"location": None}])
+def test_message_without_a_text_is_quoted_without_one(
+    linked: Linked, content: dict[str, object]
+) -> None:
+    linked.store(message(ANA))
+    (received,) = linked.messages()
+    Message.objects.update(type="location", content=content)
+    assert quote_of(linked, received) == ""
+
+
+def test_erased_text_is_not_quoted(linked: Linked) -> None:
+    sent = linked.send(ANA, "A secret")
+    linked.store(receipt(sent.whatsapp_id))
+    linked.enqueue(ANA, context=sent.public_id)
+    retention.erase_delivered(linked.pk)
+    context = linked.take_outgoing().content["context"]
+    assert (context["id"], context["text"]) == (sent.whatsapp_id, "")
 
 
 def test_own_target_has_no_sender(linked: Linked) -> None:
