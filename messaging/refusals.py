@@ -76,6 +76,11 @@ class UnknownTarget(MessageRefused):
     text = _("There is no such message in this conversation.")
 
 
+class NotEditable(MessageRefused):
+    code = "not_editable"
+    text = _("Only texts and captions can be edited.")
+
+
 class TooLateToEdit(MessageRefused):
     code = "too_late_to_edit"
     text = _("WhatsApp lets a message be edited for 15 minutes after it was sent.")

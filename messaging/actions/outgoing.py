@@ -17,8 +17,9 @@ from django.utils.crypto import salted_hmac
 
 from connections import broadcast
 from messaging import quotas
-from messaging.actions import contacts, outboxes, statuses
+from messaging.actions import contacts, outboxes, statuses, targets
 from messaging.actions.contacts import Address
+from messaging.actions.targets import EDITABLE_FOR
 from messaging.models import (
     ABOUT_MESSAGES,
     MEDIA_MESSAGES,
@@ -40,10 +41,8 @@ from messaging.refusals import (
     NotResendable,
     QueueFull,
     SendingStopped,
-    TooLateToEdit,
     UnknownMedia,
     UnknownRecipient,
-    UnknownTarget,
     WrongMediaType,
 )
 from organizations.access import Actor
@@ -55,8 +54,6 @@ DEFAULT_EXPIRY = timedelta(hours=1)
 MAX_EXPIRY = timedelta(hours=24)
 KEEP_KEYS = timedelta(hours=48)
 RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
-# WhatsApp's apps ignore later edits.
-EDITABLE_FOR = timedelta(minutes=15)
 
 MEDIA_TYPES: Mapping[str, Collection[str]] = {
     "image": ("image/jpeg", "image/png"),
@@ -122,14 +119,18 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
         raise BadExpiry
     contact = _recipient(organization_id, new.to)
     quotas.check_recipient(contact)
+    content, target = targets.content_of(contact, new.type, new.body, new.context)
+    expires_at = new.expires_at
+    if target is not None and new.type == "edit":
+        expires_at = min(expires_at or now + DEFAULT_EXPIRY, target.happened_at + EDITABLE_FOR)
     message = _create(
         Message(
             organization=organization,
             contact=contact,
             type=new.type,
-            content=_content(contact, new),
+            content=content,
             media=_media(organization_id, new),
-            expires_at=new.expires_at,
+            expires_at=expires_at,
             on_unknown=new.on_unknown,
             callback_data=new.callback_data or None,
         ),
@@ -282,41 +283,6 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _content(contact: Contact, new: NewMessage) -> dict[str, Any]:
-    """Return the content to store, in which other messages are named by WhatsApp's ids.
-
-    Raises UnknownTarget when one of them is not in the conversation, or was never sent.
-    """
-    content: dict[str, Any] = {new.type: dict(new.body), "context": None}
-    if new.context:
-        content["context"] = _reference(_in_conversation(contact, new.context))
-    target_id = content[new.type].pop("messageId", None)
-    if target_id is not None:
-        target = _in_conversation(contact, target_id)
-        own = target.direction != Message.Direction.IN
-        if new.type in ("edit", "delete") and not own:
-            raise UnknownTarget
-        if new.type == "edit" and target.happened_at < timezone.now() - EDITABLE_FOR:
-            raise TooLateToEdit
-        content[new.type]["target"] = _reference(target)
-    return content
-
-
-def _in_conversation(contact: Contact, public_id: str) -> Message:
-    message = contact.messages.filter(public_id=public_id).exclude(whatsapp_id="").first()
-    if message is None:
-        raise UnknownTarget
-    return message
-
-
-def _reference(message: Message) -> dict[str, Any]:
-    return {
-        "messageId": message.public_id,
-        "whatsappId": message.whatsapp_id,
-        "fromMe": message.direction != Message.Direction.IN,
-    }
-
-
 @transaction.atomic
 def cancel(organization_id: int, message_id: int) -> Message:
     """Cancel a message that is queued or held, and return it.
@@ -337,13 +303,16 @@ def cancel(organization_id: int, message_id: int) -> Message:
 def release(organization_id: int) -> int:
     """Queue what is held since a new link. Return how many messages that were.
 
-    They get the default time to be sent in, as their own has passed or soon will. What may have
-    been sent before a backup was restored is never told as not sent from now on.
+    They get the default time to be sent in, as their own has passed or soon will; edits do not, as
+    the apps would ignore them. What may have been sent before a backup was restored is never told
+    as not sent from now on.
     """
     held = _lock_held(organization_id)
     held.filter(reason=statuses.RESTORED).update(on_unknown=Message.OnUnknown.RESENT)
     expires_at = timezone.now() + DEFAULT_EXPIRY
-    count = statuses.change_all(organization_id, held, State.QUEUED, expires_at=expires_at)
+    edits, others = held.filter(type="edit"), held.exclude(type="edit")
+    count = statuses.change_all(organization_id, edits, State.QUEUED)
+    count += statuses.change_all(organization_id, others, State.QUEUED, expires_at=expires_at)
     broadcast.notify_outbox(organization_id)
     return count
 

@@ -226,7 +226,7 @@ send_message = extend_schema(
                 (
                     *(refusals.BadExpiry, refusals.UnknownTarget, refusals.UnknownRecipient),
                     *(refusals.UnknownMedia, refusals.WrongMediaType, refusals.MediaNotReady),
-                    *(refusals.TooLateToEdit, refusals.KeyReused),
+                    *(refusals.TooLateToEdit, refusals.NotEditable, refusals.KeyReused),
                 ),
             ),
             *NOT_ACCEPTED,

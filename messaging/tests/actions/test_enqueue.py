@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from messaging.actions import maintenance
+from messaging.actions import maintenance, outgoing
 from messaging.actions.outgoing import KEEP_KEYS
 from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
 from messaging.refusals import (
     BadExpiry,
     Inactive,
     KeyReused,
+    NotEditable,
     QueueFull,
     SendingStopped,
     UnknownTarget,
 )
-from messaging.tests.support.linked import ANA, BEA, Linked, age
+from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
 from messaging.tests.support.records import message
 from organizations.models import Organization
 
@@ -185,6 +187,48 @@ def test_change_of_an_own_message_names_its_target(linked: Linked, kind: str) ->
     assert change.content[kind]["target"] == {
         **{"messageId": sent.public_id, "whatsappId": sent.whatsapp_id, "fromMe": True}
     }
+
+
+def edit_of(linked: Linked, target: Message, **options: Any) -> Message:
+    body = {"messageId": target.public_id, "body": "x"}
+    return linked.enqueue(type="edit", body=body, **options)
+
+
+@pytest.mark.parametrize("hours", [None, 20])
+def test_edit_expires_when_the_apps_would_ignore_it(linked: Linked, hours: int | None) -> None:
+    sent = linked.send()
+    now = timezone.now()
+    age(sent, minutes=10, happened_at=now - timedelta(minutes=10))
+    edit = edit_of(linked, sent, expires_at=hours and now + timedelta(hours=hours))
+    assert edit.expires_at == now + timedelta(minutes=5)
+    soon = now + timedelta(minutes=1)
+    assert edit_of(linked, sent, expires_at=soon).expires_at == soon
+
+
+def test_edit_that_was_held_gets_no_more_time(linked: Linked) -> None:
+    edit = edit_of(linked, linked.send())
+    age(edit, minutes=0, state=State.HELD, reason="new_link")
+    assert outgoing.release(linked.pk) == 1
+    assert (reread(edit).state, reread(edit).expires_at) == (State.QUEUED, edit.expires_at)
+
+
+@pytest.mark.parametrize("kind", ["edit", "delete", "reaction"])
+def test_change_of_a_change_is_refused(linked: Linked, kind: str) -> None:
+    edit_of(linked, linked.send())
+    edit = linked.send_next()
+    assert edit is not None and edit.whatsapp_id
+    with pytest.raises(UnknownTarget):
+        linked.enqueue(type=kind, body={"messageId": edit.public_id, "body": "x"})
+    with pytest.raises(UnknownTarget):
+        linked.enqueue(context=edit.public_id)
+
+
+@pytest.mark.parametrize("kind", ["audio", "sticker", "location", "contacts"])
+def test_edit_of_a_message_without_a_text_is_refused(linked: Linked, kind: str) -> None:
+    sent = linked.send()
+    age(sent, minutes=0, type=kind)
+    with pytest.raises(NotEditable):
+        edit_of(linked, sent)
 
 
 def test_reaction_to_the_persons_message_names_its_target(linked: Linked) -> None:
