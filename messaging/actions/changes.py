@@ -43,6 +43,8 @@ def apply(
         foreign = (target.direction == received) == record["from_me"]
         if foreign or target.contact_id != contact.pk:
             return Change()  # Each side edits and deletes its own messages only.
+        if kind == "edit" and target.erased_at is not None:
+            return Change()  # Its text is kept nowhere, nor is the new one.
     data: dict[str, Any] = {
         "id": target.public_id if target else None,
         "whatsappId": named,

@@ -9,8 +9,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from connections import actions as connection_actions
-from events.models import Event
+from events import log
+from events.models import Event, EventType
 from messaging.actions import outboxes
+from messaging.actions.erasure import KEPT_OF_EVENTS
 from messaging.media_cleanup import delete_after_commit
 from messaging.models import UNSENT_STATES, Contact, Media, Message, MessagingSettings
 from organizations.models import Organization, Retention
@@ -46,7 +48,7 @@ def clean(organization_id: int) -> None:
 
 @transaction.atomic
 def erase_delivered(organization_id: int) -> None:
-    """Erase what outgoing messages say that have arrived."""
+    """Erase what outgoing messages say that have arrived, also in the log."""
     outboxes.lock(organization_id)
     arrived = Message.objects.filter(
         organization=organization_id,
@@ -58,6 +60,10 @@ def erase_delivered(organization_id: int) -> None:
     for message in found:
         message.content, message.erased_at = {message.type: {}, "context": None}, timezone.now()
     Message.objects.bulk_update(found, ["content", "erased_at"])
+    # Only of edits the log has the texts of our own messages.
+    edits = Event.objects.filter(organization=organization_id, type=EventType.MESSAGE_EDITED)
+    subjects = [message.public_id for message in found]
+    log.redact(edits.filter(subject__in=subjects), KEPT_OF_EVENTS | {"from"})
 
 
 def old_messages(organization_id: int, before: datetime) -> QuerySet[Message]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from messaging.actions import retention
 from messaging.models import Message, MessagingSettings
 from messaging.tests.support.linked import ANA, BEA, Linked, reread
-from messaging.tests.support.records import change, group_message, message
+from messaging.tests.support.records import change, group_message, message, receipt
 
 pytestmark = pytest.mark.django_db
 
@@ -164,3 +165,34 @@ def test_own_edit_of_an_erased_text_does_not_bring_it_back(linked: Linked) -> No
     Message.objects.filter(pk=sent.pk).update(erased_at=timezone.now(), content={"text": {}})
     linked.record(edit)
     assert reread(sent).content == {"text": {}}
+
+
+def test_edit_on_the_phone_of_an_erased_text_does_not_bring_it_back(linked: Linked) -> None:
+    sent = linked.send(ANA, "Oi")
+    linked.store(receipt(sent.whatsapp_id))
+    retention.erase_delivered(linked.pk)
+    linked.store(
+        change("edit", sent.whatsapp_id, of_us=True, number=ANA, from_me=True, body="Olá!")
+    )
+    assert reread(sent).content == {"text": {}, "context": None}
+    assert linked.events("message.edited") == []
+
+
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["phone", "service"])
+def test_text_of_an_edit_is_erased_from_the_log_with_its_message(
+    linked: Linked, elsewhere: bool
+) -> None:
+    sent, kept = linked.send(ANA, "Oi"), linked.send(ANA, "Oi")
+    for each in (sent, kept):
+        if elsewhere:
+            about = {"of_us": True, "from_me": True}
+            linked.store(change("edit", each.whatsapp_id, number=ANA, body="Olá!", **about))
+        else:
+            linked.enqueue(ANA, {"messageId": each.public_id, "body": "Olá!"}, type="edit")
+            linked.send_next()
+    linked.store(receipt(sent.whatsapp_id))
+    retention.erase_delivered(linked.pk)
+    told, other = (event.data for event in linked.events("message.edited"))
+    assert "text" not in told
+    assert (told["id"], told["from"], told["fromMe"]) == (sent.public_id, other["from"], True)
+    assert other["text"] == {"body": "Olá!"}, "it was not delivered"
