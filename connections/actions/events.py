@@ -216,10 +216,13 @@ def link(
 
 
 @transaction.atomic
-def record_logout_problem(fence: Fence, problem: str) -> None:
-    """Record why WhatsApp has not confirmed a logout that is tried again. Raises Superseded."""
+def record_logout_problem(fence: Fence, problem: str, banned_until: datetime | None = None) -> None:
+    """Record why WhatsApp has not confirmed a logout that is tried again. Raises Superseded.
+
+    `banned_until`: it must not be asked before.
+    """
     connection = lock_fenced(fence)
-    update_detail(connection, problem[:DETAIL_LENGTH], None)
+    update_detail(connection, problem[:DETAIL_LENGTH], banned_until)
 
 
 @transaction.atomic

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -166,7 +168,7 @@ def save_request(
 ) -> Connection:
     """Save a request on a locked connection, and notify workers."""
     # A disconnect during a ban must not try WhatsApp either.
-    retry_at = connection.banned_until if desired == Desired.DISCONNECTED else None
+    retry_at = _ban_to_wait_for(connection) if desired == Desired.DISCONNECTED else None
     connection.desired = desired
     connection.generation += 1
     connection.save(update_fields=REQUEST_FIELDS)
@@ -174,3 +176,11 @@ def save_request(
     apply_transition(connection, observation, actor=actor, retry_at=retry_at)
     broadcast.notify_requested(connection.pk)
     return connection
+
+
+def _ban_to_wait_for(connection: Connection) -> datetime | None:
+    """Return the end of a ban, also of one that a disconnect waits for already."""
+    if connection.reason != Reason.DISCONNECTING:
+        return connection.banned_until
+    until = connection.retry_at
+    return until if until is not None and until > timezone.now() else None

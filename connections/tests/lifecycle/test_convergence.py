@@ -25,7 +25,7 @@ from connections.tests.support.convergence_machine import (
     ConvergenceMachine,
 )
 from connections.tests.support.fake_client import AFTER_SCAN, NUMBERS, OVERTIME
-from connections.tests.support.fake_world import World
+from connections.tests.support.fake_world import TIME_PASSED, World
 
 STEPS = 24  # of a task, from a request to a stable link
 
@@ -155,6 +155,48 @@ def test_disconnect_during_a_ban_does_not_log_in() -> None:
     machine.run_without_faults(0)  # A login before the end of the ban fails the test.
     assert (machine.row(0).state, machine.row(0).retry_at) == (State.DISCONNECTED, None)
     assert machine.row(0).reason == Reason.DISCONNECTED_UNCONFIRMED
+
+
+def ask_for_a_final_disconnect(machine: ConvergenceMachine) -> None:
+    actions.request_final_disconnect(machine.ids[0], ALICE, confirmed=True)
+    machine.required_stores.clear()
+    machine.reconcile(machine.ids[0])
+
+
+def wait_for_rounds(machine: ConvergenceMachine, rounds: int) -> None:
+    """Let a disconnect try so many times. A login during a known ban fails the test."""
+    for _ in range(rounds):
+        machine.perform_calls(0)
+        assert machine.world.points(machine.ids[0])[0].options() == (TIME_PASSED,)
+        machine.world.take(machine.ids[0])
+
+
+@pytest.mark.parametrize("known", ["before", "by the logout"])
+def test_final_disconnect_waits_for_the_end_of_a_ban(known: str) -> None:
+    machine = new_machine()
+    machine.link(0)
+    if known == "before":
+        machine.run_into_fault(0, "temporary ban")
+        ask_for_a_final_disconnect(machine)
+    else:
+        machine.kill_worker()
+        machine.start_worker()
+        ask_for_a_final_disconnect(machine)
+        machine.run_until_offered(0, "temporary ban")
+        machine.world.take(machine.ids[0], "temporary ban")
+        machine.run_until_offered(0, TIME_PASSED)
+        assert "banned" in machine.row(0).detail
+    banned_until = machine.world.banned[machine.ids[0], machine.row(0).store_name]
+    wait_for_rounds(machine, 3)
+    ask_for_a_final_disconnect(machine)
+    wait_for_rounds(machine, 3)
+    row = machine.row(0)
+    assert (row.reason, row.retry_at) == (Reason.DISCONNECTING, banned_until)
+    machine.world.advance((banned_until - machine.world.now).total_seconds())
+    machine.run_without_faults(0)
+    row = machine.row(0)
+    assert (row.state, row.reason) == (State.DISCONNECTED, Reason.DISCONNECTED)
+    assert machine.world.now > banned_until and not machine.world.devices
 
 
 def test_timeout_at_the_moment_of_the_link_deletes_nothing() -> None:

@@ -19,6 +19,7 @@ from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.link_keeper import LinkKeeper
 from connections.worker.tasks.logout import (
     NO_CREDENTIALS,
+    LogoutProblem,
     log_out,
     log_out_leftovers,
     log_out_store,
@@ -151,8 +152,8 @@ class ConnectionTask(OwnedConnection):
             await self.find_lost()
         problem = await self._log_out(connection)
         pause = LOGOUT_PAUSE_SECONDS
-        while connection.logout_required and problem not in (None, NO_CREDENTIALS):
-            await self.db(actions.record_logout_problem, self.fence, problem)
+        while connection.logout_required and problem and problem != NO_CREDENTIALS:
+            await self.db(actions.record_logout_problem, self.fence, problem.text, problem.until)
             self.uninterruptible = False
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_LOGOUT_PAUSE_SECONDS)
@@ -162,13 +163,17 @@ class ConnectionTask(OwnedConnection):
         await self.change_stores(self.context.stores.delete)
         confirmed = problem is None
         reason = Reason.DISCONNECTED if confirmed else Reason.DISCONNECTED_UNCONFIRMED
-        await self.db(actions.forget_credentials, self.fence, reason, problem or "")
+        await self.db(
+            actions.forget_credentials, self.fence, reason, problem.text if problem else ""
+        )
         self.store_name = ""
         self.uninterruptible = False
 
-    async def _log_out(self, connection: Connection) -> str | None:
+    async def _log_out(self, connection: Connection) -> LogoutProblem | None:
         """Log the device and those of abandoned attempts out. Return None, or the problem."""
         problem = await log_out(self, connection)
+        if problem and problem.until and connection.logout_required:
+            return problem  # All of them are tried again after the ban.
         return await log_out_leftovers(self, {self.store_name}) or problem
 
     async def _remove_leftovers(self, keep: set[str], unconfirmed: AnyObservation) -> None:
@@ -188,7 +193,7 @@ class ConnectionTask(OwnedConnection):
         # It may have taken long; stop here if a newer request has come.
         await self.db(actions.mark_started, self.fence)
         if problem:
-            await self.record_event(unconfirmed, problem)
+            await self.record_event(unconfirmed, problem.text)
 
     async def pause(self) -> None:
         """Close the socket and keep the credentials, as the organization is deactivated."""

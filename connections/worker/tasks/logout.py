@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone
@@ -18,10 +20,23 @@ from connections.worker.tasks.connect_limiter import ClientOutdated
 from connections.worker.tasks.event_mapping import Permanent, Retryable, failure_of
 from connections.worker.tasks.owned_connection import OwnedConnection
 
-NO_CREDENTIALS = "there were no saved credentials any more"
+
+@dataclass(frozen=True)
+class LogoutProblem:
+    """Why a device was not logged out. `until`: the end of a ban; no login before."""
+
+    text: str
+    until: datetime | None = None
 
 
-async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
+NO_CREDENTIALS = LogoutProblem("there were no saved credentials any more")
+UNREADABLE = LogoutProblem("the saved credentials could not be read")
+NO_ANSWER = LogoutProblem("WhatsApp did not answer in time")
+UNREACHABLE = LogoutProblem("WhatsApp could not be reached")
+BANNED = "the number is banned for a while, so WhatsApp was not asked"
+
+
+async def log_out(owned: OwnedConnection, connection: Connection) -> LogoutProblem | None:
     """Log this connection's device out.
 
     Return None when WhatsApp does not know it any more, else the problem.
@@ -31,16 +46,16 @@ async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
         if not owned.store_name:
             return None
         if connection.retry_at is not None and connection.retry_at > timezone.now():
-            return "the number is banned for a while, so WhatsApp was not asked"
+            return LogoutProblem(BANNED, connection.retry_at)
         try:
             if not await owned.linked_number(owned.store_name):
                 return NO_CREDENTIALS
         except (StoreDamaged, StoreUnusable):
-            return "the saved credentials could not be read"
+            return UNREADABLE
     return await _log_out(owned, owned.store_name)
 
 
-async def log_out_leftovers(owned: OwnedConnection, keep: Collection[str]) -> str | None:
+async def log_out_leftovers(owned: OwnedConnection, keep: Collection[str]) -> LogoutProblem | None:
     """Log out devices in stores that abandoned attempts have left.
 
     Return None on success or when there were none, else the problem.
@@ -66,20 +81,20 @@ def _other_linked_stores(
     return found
 
 
-async def _log_out(owned: OwnedConnection, store: str) -> str | None:
+async def _log_out(owned: OwnedConnection, store: str) -> LogoutProblem | None:
     """Log out through the connection's client, or through a new one, and close it."""
     if owned.client is None:
         return await log_out_store(owned, store)
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
-            return await owned.client.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
+            return _problem(await owned.client.logout(settings.LOGOUT_TIMEOUT_SECONDS))
     except TimeoutError:
-        return "WhatsApp did not answer in time"
+        return NO_ANSWER
     finally:
         await owned.close()
 
 
-async def log_out_store(owned: OwnedConnection, store: str) -> str | None:
+async def log_out_store(owned: OwnedConnection, store: str) -> LogoutProblem | None:
     """Log a store's device out through a new client.
 
     Return None when WhatsApp does not know it any more, else the problem.
@@ -91,16 +106,22 @@ async def log_out_store(owned: OwnedConnection, store: str) -> str | None:
             proxy = await owned.find_proxy()
             client = await owned.context.clients.open(owned.id, store, dedicated=True, proxy=proxy)
             await _wait_until_connected(client)
-            return await client.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
+            return _problem(await client.logout(settings.LOGOUT_TIMEOUT_SECONDS))
     except TimeoutError:
-        return "WhatsApp did not answer in time"
+        return NO_ANSWER
     except Permanent:
         return None  # WhatsApp has forgotten this device already.
-    except (Retryable, HostError, ClientOutdated):
-        return "WhatsApp could not be reached"
+    except Retryable as failure:
+        return LogoutProblem(BANNED, failure.until) if failure.until else UNREACHABLE
+    except (HostError, ClientOutdated):
+        return UNREACHABLE
     finally:
         if client is not None:
             await client.close()
+
+
+def _problem(error: str) -> LogoutProblem | None:
+    return LogoutProblem(error) if error else None
 
 
 async def _wait_until_connected(client: ClientHandle) -> None:
