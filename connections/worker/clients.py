@@ -54,7 +54,7 @@ class WorkerClients:
     async def open(
         self, connection_id: int, store: str, dedicated: bool = False, proxy: str = ""
     ) -> ClientHandle:
-        """Resume a store's device in a pooled host. Raises HostError."""
+        """Resume a store's device in a pooled host. Raises HostError, OSError."""
         address = self._stores.database(connection_id, store)
         await asyncio.to_thread(spools.publish_pairing, connection_id, store)
         spool = spools.new_path(connection_id, store)

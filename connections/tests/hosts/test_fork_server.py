@@ -1,6 +1,7 @@
 """The fork server: warm hosts, failures to start, and its end."""
 
 import asyncio
+import errno
 import os
 import signal
 from pathlib import Path
@@ -38,6 +39,33 @@ async def test_killed_warm_host_leaves_no_descriptor_open() -> None:
             await wait_until_gone(taken)
             await until(lambda: len(fork_server.warm_hosts) == 1, "another warm host")
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    "call", ["os.memfd_create", "socket.socketpair", "os.pidfd_open", "subprocess.Popen"]
+)
+async def test_host_that_the_system_refuses_is_a_host_error_and_leaves_nothing_open(
+    fork_server: ForkServer, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if call != "subprocess.Popen":
+        taken = await fork_server.take()
+        taken.kill()
+        await wait_until_gone(taken)
+    before = len(os.listdir("/proc/self/fd"))
+
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as full:
+        full.setattr(call, refuse)
+        with pytest.raises(HostError, match="Too many open files"):
+            await fork_server.take()
+    if call == "subprocess.Popen":
+        before += 1  # Our end of the channel, which the next try closes.
+    await until(lambda: len(os.listdir("/proc/self/fd")) == before, "as many descriptors")
+    host = await fork_server.take()
+    host.kill()
+    await wait_until_gone(host)
 
 
 async def test_closing_the_fork_server_ends_all_processes() -> None:

@@ -5,6 +5,7 @@ Credentials are lost only by a disconnect or by a newer link.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -26,6 +27,9 @@ from connections.tests.support.convergence_machine import (
 )
 from connections.tests.support.fake_client import AFTER_SCAN, NUMBERS, OVERTIME
 from connections.tests.support.fake_world import TIME_PASSED, World
+from connections.worker.hosts.client import ClientHandle
+from connections.worker.tasks.connection_task import MAX_TRIES, ConnectionTask
+from connections.worker.tasks.link_keeper import DEDICATED_HOST_CRASHES
 
 STEPS = 24  # of a task, from a request to a stable link
 
@@ -197,6 +201,71 @@ def test_final_disconnect_waits_for_the_end_of_a_ban(known: str) -> None:
     row = machine.row(0)
     assert (row.state, row.reason) == (State.DISCONNECTED, Reason.DISCONNECTED)
     assert machine.world.now > banned_until and not machine.world.devices
+
+
+def test_full_disk_at_a_takeover_ends_no_link() -> None:
+    machine = new_machine()
+    machine.link(0)
+    machine.disturb(0, "kill -9")
+    machine.poll()
+    full_until = machine.world.now + timedelta(minutes=1)
+    tries = 0
+    while machine.world.now < full_until:
+        tries += 1
+        machine.run_into_fault(0, "no disk")
+        row = machine.row(0)
+        assert (row.state, row.reason) == (State.RECONNECTING, Reason.STORE_UNUSABLE)
+        assert row.detail == "No space left on device"
+        machine.run_until_offered(0, "no disk")
+    assert tries > MAX_TRIES
+    machine.run_without_faults(0)
+    assert machine.row(0).state == State.CONNECTED
+
+
+def test_machine_without_room_for_hosts_starts_none_for_each_link(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = new_machine()
+    machine.link(0)
+    machine.disturb(0, "kill -9")
+    machine.poll()
+    given: list[bool] = []
+    open_client = machine.world.open
+
+    async def note_dedicated(
+        pk: int, store: str, dedicated: bool = False, proxy: str = ""
+    ) -> ClientHandle:
+        given.append(dedicated)
+        return await open_client(pk, store, dedicated, proxy)
+
+    monkeypatch.setattr(machine.world, "open", note_dedicated)
+    for _ in range(DEDICATED_HOST_CRASHES + 1):
+        machine.run_into_fault(0, "no host")
+        machine.run_until_offered(0, "no host")
+    assert given == [False] * (DEDICATED_HOST_CRASHES + 2)
+    machine.run_without_faults(0)
+
+
+@pytest.mark.parametrize(("hours", "left"), [(1.0, State.RECONNECTING), (0.0, State.ACTION_NEEDED)])
+def test_errors_far_apart_end_no_task(
+    monkeypatch: pytest.MonkeyPatch, hours: float, left: State
+) -> None:
+    machine = new_machine()
+    machine.link(0)
+    machine.disturb(0, "kill -9")
+    errors: list[int] = []
+
+    async def fail_after_a_while(task: ConnectionTask) -> None:
+        await asyncio.sleep(3600 * (1.0 if len(errors) == MAX_TRIES else hours))
+        errors.append(1)
+        raise RuntimeError
+
+    monkeypatch.setattr(ConnectionTask, "_run", fail_after_a_while)
+    machine.poll()
+    while len(errors) < MAX_TRIES:
+        machine.world.take(machine.ids[0])
+    machine.perform_calls(0)
+    assert machine.row(0).state == left
 
 
 def test_timeout_at_the_moment_of_the_link_deletes_nothing() -> None:

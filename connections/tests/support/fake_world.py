@@ -43,6 +43,8 @@ FAILURES: dict[str, Exception] = {
 DATABASE_FAILURES = ("broke",)
 STORE_FAILURES = ("no disk", "no disk for good", "broke")
 HOST_FAILURES = ("no host", "broke", "broke for good")
+# A client of a linked phone also needs a new spool on the disk.
+CLIENT_FAILURES = (*HOST_FAILURES, "no disk", "no disk for good")
 
 
 class Call:
@@ -208,7 +210,7 @@ class World:
         self, connection_id: int, store: str, dedicated: bool = False, proxy: str = ""
     ) -> ClientHandle:
         start = partial(self.start_client, (connection_id, store), pairing=False)
-        return (await self._call(start, HOST_FAILURES)).handle
+        return (await self._call(start, CLIENT_FAILURES)).handle
 
     def evict(self, connection_id: int, store: str) -> bool:
         return False

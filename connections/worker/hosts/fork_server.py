@@ -95,14 +95,32 @@ class ForkServer:
             self._warm.remove(starting)
 
     async def _spawn(self) -> HostHandle:
+        """Start a host process. Raises HostError, also without a free descriptor or memory."""
+        try:
+            host = await self._fork()
+        except OSError as error:
+            raise HostError(f"a host process could not be started: {error.strerror}") from error
+        try:
+            await host.start()
+        except BaseException:
+            host.kill()
+            raise
+        return host
+
+    async def _fork(self) -> HostHandle:
+        """Let the fork server fork a host. Raises HostError, OSError."""
         async with self._fork_lock:
             if self._process is None or self._process.poll() is not None:
                 self._stop_process()
                 self._start_process()
             assert self._control is not None
-            own_end, host_end = socket.socketpair()
-            own_end.setblocking(False)
             stderr = os.memfd_create("host stderr")
+            try:
+                own_end, host_end = socket.socketpair()
+            except OSError:
+                os.close(stderr)
+                raise
+            own_end.setblocking(False)
             try:
                 socket.send_fds(self._control, [b"fork"], [host_end.fileno(), stderr])
                 async with asyncio.timeout(SPAWN_SECONDS):
@@ -119,16 +137,17 @@ class ForkServer:
                 raise
             finally:
                 host_end.close()
-        host = HostHandle(int(answer), own_end, stderr)
         try:
-            await host.start()
-        except BaseException:
-            host.kill()
+            return HostHandle(int(answer), own_end, stderr)
+        except OSError:
+            own_end.close()  # The host exits when it is closed.
+            os.close(stderr)
             raise
-        return host
 
     def _start_process(self) -> None:
-        own_end, host_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # If it cannot be started, the next try closes our end.
+        self._control, host_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setblocking(False)
         with host_end, ca_bundle.roots_in_memory(self._environment) as (roots, descriptors):
             passed = [host_end.fileno(), *([] if self._lease is None else [self._lease])]
             self._process = subprocess.Popen(
@@ -139,8 +158,6 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the worker, which ends its hosts
             )
-        own_end.setblocking(False)
-        self._control = own_end
 
     def _stop_process(self) -> None:
         if self._control is not None:

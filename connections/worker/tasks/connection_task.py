@@ -15,7 +15,7 @@ from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
 from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.client import ClientHandle
-from connections.worker.tasks.context import TaskContext
+from connections.worker.tasks.context import TaskContext, loop_time
 from connections.worker.tasks.link_keeper import LinkKeeper
 from connections.worker.tasks.logout import (
     NO_CREDENTIALS,
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 # An unexpected error is retried a few times before it is recorded.
 MAX_TRIES = 4
 RETRY_PAUSE_SECONDS = 2.0
+# After a run of so long an error is the first one again.
+GOOD_RUN_SECONDS = 60.0
 # Before a removal a logout that WhatsApp has not confirmed is tried again, each time later.
 LOGOUT_PAUSE_SECONDS, MAX_LOGOUT_PAUSE_SECONDS = 5.0, 300.0
 
@@ -61,13 +63,18 @@ class ConnectionTask(OwnedConnection):
 
     async def _run_with_retries(self) -> None:
         reason, detail = Reason.SESSION_BROKE, ""
-        for trial in range(1, MAX_TRIES + 1):
+        trial = 0
+        while trial < MAX_TRIES:
+            started_at = loop_time()
             try:
                 return await self._run()
             except Superseded:
                 logger.info("a newer request superseded this one", extra={"organization": self.id})
                 return
             except Exception as error:
+                if loop_time() - started_at >= GOOD_RUN_SECONDS:
+                    trial, reason, detail = 0, Reason.SESSION_BROKE, ""
+                trial += 1
                 logger.exception("a task failed", extra={"organization": self.id, "trial": trial})
                 if isinstance(error, OSError):
                     reason, detail = Reason.STORE_FAILED, error.strerror or ""

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from connections.lifecycle import AnyObservation, Reason
 from connections.stores import StoreDamaged, StoreUnusable
+from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.handle import HostError
 from connections.worker.tasks.connect_limiter import ClientOutdated
 from connections.worker.tasks.context import loop_time
@@ -34,6 +35,10 @@ DEDICATED_HOST_CRASHES = 2
 NO_LOGIN = (Reason.UNREACHABLE, Reason.UNAVAILABLE)
 # The reasons of a dropped connection.
 DROP_REASONS = (Reason.LINK_LOST, Reason.NOT_ANSWERING)
+
+
+class NoHost(Retryable):
+    """No host process could be started, for which no organization is to blame."""
 
 
 class LinkKeeper:
@@ -89,21 +94,28 @@ class LinkKeeper:
         await owned.find_lost()
         await self._limiter.acquire(urgent=owned.requested and not self._failures)
         try:
-            dedicated = self._crashes >= DEDICATED_HOST_CRASHES
-            proxy = await owned.find_proxy()
-            owned.client = await owned.context.clients.open(
-                owned.id, owned.store_name, dedicated, proxy
-            )
+            owned.client = await self._open()
             await self._linked_client.follow(owned.client)
-        except HostError as error:
-            logger.exception("no host could be started", extra={"organization": owned.id})
-            raise Retryable(Reason.HOST_CRASHED, str(error)) from error
         finally:
             if self._linked_client.was_stable:
                 self._failures = self._crashes = 0
             task = asyncio.current_task()
             if task is None or not task.cancelling():
                 await owned.close()  # A cancelled task leaves its client to the next task.
+
+    async def _open(self) -> ClientHandle:
+        """Open a client. Raises Retryable."""
+        owned = self._owned
+        dedicated = self._crashes >= DEDICATED_HOST_CRASHES
+        proxy = await owned.find_proxy()
+        try:
+            return await owned.context.clients.open(owned.id, owned.store_name, dedicated, proxy)
+        except HostError as error:
+            logger.exception("no host could be started", extra={"organization": owned.id})
+            raise NoHost(Reason.HOST_CRASHED, str(error)) from error
+        except OSError as error:
+            logger.exception("a spool cannot be made", extra={"organization": owned.id})
+            raise Retryable(Reason.STORE_UNUSABLE, error.strerror or "") from error
 
     async def _check_store(self) -> None:
         """Check that the device is still in its store. Raises Permanent.
@@ -148,7 +160,7 @@ class LinkKeeper:
         """Record the failure, and wait before the next login."""
         was_connected = self._linked_client.was_connected
         observation = self._name_refusal(dropped.observation)
-        if dropped.observation == Reason.HOST_CRASHED:
+        if dropped.observation == Reason.HOST_CRASHED and not isinstance(dropped, NoHost):
             self._crashes += 1
         unreached = not was_connected and observation in (*NO_LOGIN, Reason.LINK_LOST)
         # What one organization's proxy does says nothing about WhatsApp.
