@@ -17,6 +17,7 @@ from django.views.i18n import set_language
 from cloud_api import error_views as graph_errors
 from connections.admin import bulk_links, fleet, owner_link, proxy, search, security
 from connections.owner_link.views import owner_view
+from connections.read_only import drop_connection, is_read_only
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
 from notices.admin import urls as notices
@@ -132,7 +133,10 @@ def handler500(request: HttpRequest) -> HttpResponse:
     """Return 500 for a bug, 503 for an unavailable database: as JSON to software, else a page."""
     errors = _json_errors(request)
     # Django calls this within its except block.
-    if isinstance(sys.exception(), OperationalError | InterfaceError):
+    error = sys.exception()
+    if is_read_only(error):
+        drop_connection()
+    if isinstance(error, OperationalError | InterfaceError) or is_read_only(error):
         if errors:
             return errors.unavailable(request)
         page = loader.render_to_string("503.html")

@@ -108,6 +108,9 @@ class Connections:
                 try:
                     yield connection
                     connection.commit()
+                except errors.ReadOnlySqlTransaction:
+                    connection.close()  # To what has become a standby.
+                    raise
                 except BaseException:
                     with suppress(psycopg.Error):
                         connection.rollback()
@@ -185,6 +188,8 @@ def _raise_store_unavailable() -> Iterator[None]:
     """Raise StoreUnavailable for a server that does not answer; its text has no password."""
     try:
         yield
+    except errors.ReadOnlySqlTransaction as error:
+        raise StoreUnavailable("the stores' database only reads") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         # An error without a code never reached the server, or lost it; a lock timeout has a code.
         if (

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, connection
 
 from connections.outages import OutageLog, delays
+from connections.read_only import as_outage
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class Database:
 
 def _with_open_connection(function: Callable[..., T], *arguments: object) -> T:
     keep_connection()
-    return function(*arguments)
+    with as_outage():
+        return function(*arguments)
 
 
 def keep_connection() -> None:

@@ -23,12 +23,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.db import connection as database
 from django.db import connections as databases
 
 from connections import actions
 from connections.models import Worker
 from connections.outages import OutageLog
+from connections.read_only import as_outage
 from connections.worker import process_liveness
 from connections.worker.child import lease_memory
 from connections.worker.database import DATABASE_UNAVAILABLE, keep_connection
@@ -112,9 +114,11 @@ class Lease:
         started_at = time.monotonic()
         self._use_own_connection()
         capacity = settings.WORKER_CAPACITY if self._shared else 0
-        worker = actions.start_worker(
-            self._name, capacity, not self._shared, self.worker, process_liveness.current_process()
-        )
+        process = process_liveness.current_process()
+        with as_outage():
+            worker = actions.start_worker(
+                self._name, capacity, not self._shared, self.worker, process
+            )
         self._extend(started_at)
         return worker
 
@@ -140,8 +144,9 @@ class Lease:
             try:
                 keep_connection()
                 owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
-            except DATABASE_UNAVAILABLE as error:
+            except (DatabaseError, InterfaceError) as error:
                 self._outage.record_failure(why=type(error).__name__)
+                database.close()  # The server may be a standby by now: see read_only.py.
                 wait = RETRY_SECONDS
                 continue
             self._outage.record_success()

@@ -124,7 +124,8 @@ def test_unavailable_database_gets_503_in_the_api(client: Client) -> None:
     assert "locked" not in response.content.decode()
 
 
-def test_unavailable_database_gets_503_as_a_page(client: Client) -> None:
-    response = client.get("/without-database")
+@pytest.mark.parametrize("path", ["without-database", "read-only-database"])
+def test_unavailable_database_gets_503_as_a_page(client: Client, path: str) -> None:
+    response = client.get(f"/{path}")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "The database does not answer" in response.content.decode()

@@ -94,6 +94,17 @@ def test_restarted_server_is_used_again(settings: Settings) -> None:
         store_backend().close()
 
 
+def test_server_that_only_reads_is_unavailable_until_it_writes(
+    database: DatabaseStores, postgres: Postgres
+) -> None:
+    change = f'ALTER DATABASE "{database.database}" {{}} default_transaction_read_only'
+    postgres.sql(change.format("SET") + " = on")
+    with pytest.raises(StoreUnavailable):
+        store_backend().create(7, STORE)
+    postgres.sql(change.format("RESET"))
+    store_backend().create(7, STORE)
+
+
 def test_idle_connections_are_few(database: DatabaseStores) -> None:
     for number in range(20):
         store_backend().create(number, STORE)

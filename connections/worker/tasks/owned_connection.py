@@ -18,6 +18,7 @@ from connections.actions import Fence
 from connections.lifecycle import AnyObservation, Reason
 from connections.models import Connection
 from connections.outages import OutageLog, delays
+from connections.read_only import as_outage
 from connections.stores import StoreUnavailable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.context import TaskContext
@@ -120,7 +121,8 @@ class OwnedConnection:
 def _as_owner(fence: Fence, change: Callable[[], T]) -> T:
     """Call `change` while the fence holds. Raises Superseded, StoreUnavailable, its own errors."""
     try:
-        return actions.as_owner(fence, change)
+        with as_outage():
+            return actions.as_owner(fence, change)
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(str(error).strip()) from error
     finally:

@@ -1,8 +1,9 @@
 """URLconf with views that fail, beside the real ones."""
 
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from psycopg import errors
 from rest_framework import exceptions
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -20,6 +21,10 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 def without_database(request: HttpRequest) -> HttpResponse:
     raise OperationalError("database is locked")
+
+
+def read_only_database(request: HttpRequest) -> HttpResponse:
+    raise InternalError("it only reads") from errors.ReadOnlySqlTransaction()
 
 
 class WithoutDatabaseView(APIView):
@@ -61,6 +66,7 @@ urlpatterns = [
     path("broken", broken),
     path("api/v1/broken", broken),
     path("without-database", without_database),
+    path("read-only-database", read_only_database),
     path("api/v1/without-database", WithoutDatabaseView.as_view()),
     path("api/v1/broken-view", BrokenView.as_view()),
     path("api/v1/echo", EchoView.as_view()),
