@@ -41,6 +41,8 @@ from connections.worker.child import client_commands, lease_memory, neonize_gate
 
 Command = dict[str, Any]
 
+# Texts may hold what a proxy or a stranger has said, and one line is read by the worker at once.
+MAX_TEXT = 2000
 # Every third ping checks all clients; each ping checks those that were down.
 CHECK_ALL_EVERY = 3
 
@@ -121,7 +123,7 @@ class Host:
 
     def send_event(self, ref: int, event: neonize_gateway.Event) -> None:
         """Send one line to the worker; the Go library's threads call this, too."""
-        line = json.dumps({"ref": ref, **event}).encode() + b"\n"
+        line = json.dumps({"ref": ref, **shorten_texts(event)}).encode() + b"\n"
         with self._writing:
             try:
                 self._channel.sendall(line)
@@ -190,6 +192,13 @@ class Host:
             self.send_event(ref, {"event": "ended", "error": "", "cause": "stopped"})
         else:
             client.stop()
+
+
+def shorten_texts(event: neonize_gateway.Event) -> neonize_gateway.Event:
+    """Return an event whose texts have at most MAX_TEXT characters."""
+    return {
+        name: value[:MAX_TEXT] if isinstance(value, str) else value for name, value in event.items()
+    }
 
 
 def usage() -> neonize_gateway.Event:

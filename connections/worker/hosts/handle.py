@@ -28,6 +28,8 @@ ANSWER_STEPS, ANSWER_STEP_SECONDS = 5, 2.0
 # Far above what SESSIONS_PER_HOST clients need, far below what the system allows.
 MAX_DESCRIPTORS = 800
 MAX_STDERR_BYTES = 1_000_000
+# Far above the longest event: host_process.py shortens texts that others have chosen.
+MAX_LINE_BYTES = 1024 * 1024
 CRASH_PATTERN = re.compile(rb"^(fatal error: .{1,100}|panic: runtime error.{0,100}|panic:)", re.M)
 
 
@@ -88,7 +90,9 @@ class HostHandle:
 
     async def start(self) -> None:
         """Start to listen, and wait until the Go library is loaded. Raises HostError."""
-        reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
+        reader, self._writer = await asyncio.open_unix_connection(
+            sock=self._channel, limit=MAX_LINE_BYTES
+        )
         self._listen_task = asyncio.create_task(self._listen(reader), name=f"host {self.pid}")
         try:
             async with asyncio.timeout(READY_SECONDS):
@@ -157,6 +161,11 @@ class HostHandle:
                 self._receive(json.loads(line))
         except ConnectionError:
             pass  # It ended before it read our last command.
+        except Exception as error:
+            # Nobody follows its clients from here on. Not the error's text: it may quote the line.
+            why = type(error).__name__
+            logger.error("killing a host process that sends nonsense", extra=self._about(why))
+            self.kill("it was killed")
         finally:
             self._handle_end()
 
@@ -169,9 +178,12 @@ class HostHandle:
             self._ready.set_exception(HostError(f"a host process ended while starting: {why}"))
             self._ready.exception()
         if not self._kill_reason:
-            logger.error("a host process ended by itself", extra={"host": self.pid, "why": why})
+            logger.error("a host process ended by itself", extra=self._about(why))
         for client in self.clients:
             client.receive({"event": "host_gone", "error": why})
+
+    def _about(self, why: str) -> dict[str, object]:
+        return {"host": self.pid, "why": why}
 
     def _crash_message(self) -> str:
         """Return the Go library's crash message; the rest of its output may hold secrets."""
