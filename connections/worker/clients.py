@@ -23,7 +23,8 @@ from outbound.proxies import checked_proxy
 class WorkerClients:
     """The `Clients` of the tasks' context.
 
-    `follow`: called with each new client of a linked phone and with its spool.
+    `follow`: called with each new client of a linked phone and with its spool. `blocked`: see
+    HostPool.
     """
 
     def __init__(
@@ -32,8 +33,9 @@ class WorkerClients:
         stores: StoreBackend,
         follow: Callable[[int, ClientHandle, Path], None],
         db: RunFunction,
+        blocked: Callable[[], bool],
     ) -> None:
-        self.hosts = HostPool(fork_server)
+        self.hosts = HostPool(fork_server, blocked)
         self._fork_server = fork_server
         self._stores = stores
         self._follow = follow

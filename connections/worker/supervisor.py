@@ -84,7 +84,11 @@ class Supervisor:
         self._outgoing_database, self._incoming_database = _message_databases(self.shared)
         self._stores = store_backend()
         self._clients = WorkerClients(
-            self.fork_server, self._stores, lambda *client: self.traffic.follow(*client), self.db
+            self.fork_server,
+            self._stores,
+            lambda *client: self.traffic.follow(*client),
+            self.db,
+            lambda: self.connect_limiter.blocked,
         )
         self.context = TaskContext(
             get_worker=lambda: self.worker,

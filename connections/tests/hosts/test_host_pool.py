@@ -22,6 +22,7 @@ from connections.tests.support.host_processes import (
     until,
     wait_until_gone,
 )
+from connections.worker.hosts import client as client_module
 from connections.worker.hosts import handle, pool
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.handle import HostHandle
@@ -152,6 +153,36 @@ async def test_clients_move_out_of_a_recycled_host_and_it_is_killed(
         assert host_of(await open_ended(hosts, tmp_path)).pid != old_host.pid
     await hosts.recycle()
     await wait_until_gone(old_host)
+
+
+async def test_links_stay_in_a_stuck_host_until_an_outage_is_over(
+    dialling_hosts: HostPool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    short_intervals: None,
+) -> None:
+    monkeypatch.setattr(client_module, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(client_module, "MOVE_OUT_SECONDS", 0.3)
+    outage = True
+    dialling_hosts.blocked = lambda: outage
+    dialling, linked = [await open_dialling(dialling_hosts, tmp_path) for _ in range(2)]
+    host = host_of(linked)
+    linked.connected = True
+    send = host.send
+    # As for a client whose dial hangs.
+    monkeypatch.setattr(host, "send", lambda said: said["do"] == "close" or send(said))
+    closing = asyncio.create_task(dialling.close())
+    await until(lambda: host.stuck, "a client that does not stop")
+    await dialling_hosts.recycle()
+    assert not await was_asked_to_move(linked)
+    await asyncio.sleep(1.0)
+    assert host.alive and not closing.done()
+    assert host_of(await open_dialling(dialling_hosts, tmp_path)).pid != host.pid
+    outage = False
+    await dialling_hosts.recycle()
+    assert await was_asked_to_move(linked)
+    await closing
+    await wait_until_gone(host)
 
 
 async def test_empty_host_that_needs_no_recycling_stays(

@@ -120,7 +120,7 @@ class ClientWorld(Protocol):
 class FakeClient:
     """One client in its own host process."""
 
-    pid, client_count = 1, 1
+    pid, client_count, must_stay = 1, 1, False
 
     def __init__(self, world: ClientWorld, key: Key, pairing: bool) -> None:
         self.key = key

@@ -37,6 +37,21 @@ def rates(settings: Settings) -> None:
     settings.OUTDATED_RETRY_SECONDS = PROBE_SECONDS
 
 
+def test_links_stay_where_they_are_while_no_new_one_gets_through() -> None:
+    async def run() -> None:
+        limiter = ConnectLimiter()
+        for _ in range(OUTAGE_FAILURES):
+            assert not limiter.blocked
+            limiter.record_failure()
+        assert limiter.blocked
+        limiter.record_success()
+        assert not limiter.blocked
+        limiter.record_outdated()
+        assert limiter.blocked
+
+    run_in_virtual_time(run)
+
+
 async def acquire_turns(
     connect_limiter: ConnectLimiter, count: int, urgent: bool = False
 ) -> list[float]:

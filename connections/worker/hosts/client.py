@@ -40,6 +40,10 @@ class ClientHost(Protocol):
     def client_count(self) -> int:
         """Return the number of clients in it."""
 
+    @property
+    def must_stay(self) -> bool:
+        """Return whether its end would cost links that could not come back now."""
+
     def send(self, command: Mapping[str, Any]) -> None:
         """Send one command."""
 
@@ -72,6 +76,11 @@ class ClientHandle:
     def ended(self) -> bool:
         """Whether no event follows any more."""
         return self._ended
+
+    @property
+    def holds_link(self) -> bool:
+        """Whether it is connected, and is to stay so."""
+        return self.connected and not self._closed
 
     async def next(self, seconds: float | None = None) -> Event:
         """Return the next event; "host_gone" after the last one. Raises TimeoutError."""
@@ -252,7 +261,9 @@ class ClientHandle:
         """Close the socket, keeping the credentials.
 
         If the client does not stop, its host is killed as soon as the others have moved out:
-        reopened in another host, it would replace its own connection again and again.
+        reopened in another host, it would replace its own connection again and again. In an
+        outage, in which they could not connect again, it waits for them: the client itself ends
+        with its dial.
         """
         if self._closed:
             return
@@ -264,10 +275,8 @@ class ClientHandle:
             if await self._wait_until_ended(CLOSE_SECONDS):
                 return
             self.host.stuck = True
-            deadline = asyncio.get_running_loop().time() + MOVE_OUT_SECONDS
-            while self.host.client_count > 1 and asyncio.get_running_loop().time() < deadline:
-                if await self._wait_until_ended(0.5):
-                    return
+            if await self._ends_before_others_have_left():
+                return
             logger.warning(
                 "killing a host whose client did not stop", extra={"host": self.host.pid}
             )
@@ -275,6 +284,17 @@ class ClientHandle:
         finally:
             self.host.forget(self.ref)
             self._answers.end()
+
+    async def _ends_before_others_have_left(self) -> bool:
+        """Wait until the other clients have moved out. Return whether this one ends meanwhile."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + MOVE_OUT_SECONDS
+        while self.host.client_count > 1 and loop.time() < deadline:
+            if await self._wait_until_ended(0.5):
+                return True
+            if self.host.must_stay:
+                deadline = loop.time() + MOVE_OUT_SECONDS
+        return False
 
     async def _wait_until_ended(self, seconds: float) -> bool:
         """Return whether the client ends within so many seconds."""

@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -44,6 +44,8 @@ class HostHandle:
         self.pid = pid
         self.stuck = False  # a client in it did not stop
         self.dedicated = False  # for one client only
+        # Whether a client that leaves it now could not connect again (pool.py).
+        self.blocked: Callable[[], bool] = lambda: False
         # Stores of clients that were closed while not connected.
         self.orphaned_stores: set[str] = set()
         self.usage = {"starts": 0, "descriptors": 0, "megabytes": 0}
@@ -83,6 +85,11 @@ class HostHandle:
     def clients(self) -> list[ClientHandle]:
         """Return the handles of the clients in it."""
         return list(self._clients.values())
+
+    @property
+    def must_stay(self) -> bool:
+        """Return whether its end would cost links that could not come back now."""
+        return self.blocked() and any(client.holds_link for client in self.clients)
 
     @property
     def alive(self) -> bool:

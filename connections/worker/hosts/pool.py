@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from django.conf import settings
 
@@ -19,10 +20,16 @@ MOVE_PAUSE_SECONDS = 0.2
 
 
 class HostPool:
-    """Hosts with up to SESSIONS_PER_HOST clients each."""
+    """Hosts with up to SESSIONS_PER_HOST clients each.
 
-    def __init__(self, fork_server: ForkServer) -> None:
+    `blocked`: returns whether a client that leaves its host now could not connect again.
+    """
+
+    def __init__(
+        self, fork_server: ForkServer, blocked: Callable[[], bool] = lambda: False
+    ) -> None:
         self._fork_server = fork_server
+        self.blocked = blocked
         self._hosts: list[HostHandle] = []
         self._opening = asyncio.Lock()
 
@@ -48,7 +55,7 @@ class HostPool:
             host = None if dedicated else self._find_free()
             if host is None:
                 host = await self._fork_server.take()
-                host.dedicated = dedicated
+                host.dedicated, host.blocked = dedicated, self.blocked
                 self._hosts.append(host)
             return host.open(database, spool=spool, proxy=proxy)
 
@@ -85,13 +92,18 @@ class HostPool:
         return bool(suspects)
 
     async def recycle(self) -> None:
-        """Move clients out of hosts that need recycling, kill empty ones, and sleep."""
+        """Move clients out of hosts that need recycling, kill empty ones, and sleep.
+
+        During an outage links stay: these hosts take no new clients anyway.
+        """
         async with self._opening:
             self._kill_unused()
         for host in list(self._hosts):
-            if host.needs_recycling and host.alive and host.client_count:
+            if host.needs_recycling and host.alive and host.client_count and not self.blocked():
                 logger.info("recycling a host", extra={"host": host.pid, **host.usage})
                 for client in host.clients:
+                    if self.blocked():
+                        break
                     client.request_move()
                     await asyncio.sleep(MOVE_PAUSE_SECONDS)
         await asyncio.sleep(RECYCLE_SECONDS)

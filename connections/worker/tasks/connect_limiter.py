@@ -47,6 +47,11 @@ class ConnectLimiter:
         """Return whether the last connects all failed."""
         return self._failures >= OUTAGE_FAILURES
 
+    @property
+    def blocked(self) -> bool:
+        """Return whether a client that connects now would not get through."""
+        return self.outage or self.outdated_since is not None
+
     async def acquire(self, urgent: bool = False) -> None:
         """Wait until a client may connect. Raises ClientOutdated.
 
