@@ -68,6 +68,7 @@ from connections.actions.self_tests import (
     take_self_test,
 )
 from connections.actions.transitions import (
+    STILL_LINKED,
     Fence,
     NumberRejected,
     Superseded,

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from connections import broadcast
 from connections.actions.transitions import (
+    STILL_LINKED,
     NumberRejected,
     Outcome,
     Transition,
@@ -229,9 +230,8 @@ def _recover(connection: Connection, linked_number: LinkedNumber) -> None:
         try:
             detail = adopt_store(connection, attempt, number)
         except NumberRejected as error:
-            return apply_transition(
-                connection, error.observation, detail=error.detail, attempt=attempt
-            )
+            detail = error.detail + STILL_LINKED
+            return apply_transition(connection, error.observation, detail=detail, attempt=attempt)
     if connection.state in PAIRING and (not connection.store_name or (attempt and not number)):
         _restart_pairing(connection, attempt)
     elif connection.store_name:

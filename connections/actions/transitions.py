@@ -39,6 +39,8 @@ Outcome = PairingAttempt.Outcome
 
 T = TypeVar("T")
 
+# Added to the detail of a phone that was refused and is still linked at WhatsApp.
+STILL_LINKED = "; WhatsApp could not be told: remove the device on the phone"
 STATE_COLUMNS = ("state", "reason", "detail", "since", "retry_at")
 
 

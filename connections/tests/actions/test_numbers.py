@@ -167,6 +167,7 @@ def test_claim_rejects_an_unexpected_number(pairing: Pairing) -> None:
     row = take_over(pairing, NUMBER)
     assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER)
     assert (row.store_name, row.number, row.needs_task) == ("", "", False)
+    assert row.detail.endswith(actions.STILL_LINKED), "no worker logs it out"
     pairing.attempt.refresh_from_db()
     assert pairing.attempt.outcome == PairingAttempt.Outcome.REFUSED
 
@@ -180,7 +181,7 @@ def test_claim_rejects_a_number_of_another_organization(
         overdue(pairing.attempt)
     row = take_over(pairing, NUMBER)
     assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.NUMBER_IN_USE)
-    assert (row.store_name, row.detail) == ("", "its number ends in 4321")
+    assert (row.store_name, row.detail) == ("", f"its number ends in 4321{actions.STILL_LINKED}")
     assert other_pairing.row().number == NUMBER
 
 

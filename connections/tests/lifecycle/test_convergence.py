@@ -268,6 +268,33 @@ def test_errors_far_apart_end_no_task(
     assert machine.row(0).state == left
 
 
+@pytest.mark.parametrize(
+    ("fault", "answer", "unlinked"),
+    [("crashed", "told", True), ("crashed", "untold", False), ("temporary ban", "", False)],
+)
+def test_wrong_phone_is_logged_out_although_its_connection_broke(
+    fault: str, answer: str, unlinked: bool
+) -> None:
+    machine = new_machine()
+    machine.set_expected(0, NUMBERS[2])
+    machine.reconnect(0, Method.QR)
+    machine.reconcile(machine.ids[0])
+    machine.run_until_offered(0, "scan")
+    for step in ("scan", NUMBERS[0], "connected", fault, answer):
+        if step:
+            machine.run_until_offered(0, step)
+        if step != "connected":
+            machine.world.take(machine.ids[0], step)
+    machine.run_without_faults(0)
+    row = machine.row(0)
+    assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER)
+    still_linked = "" if unlinked else actions.STILL_LINKED
+    assert row.detail == f"its number ends in {NUMBERS[0][-4:]}{still_linked}"
+    assert bool(machine.world.devices) != unlinked
+    assert not machine.world.stores
+    machine.teardown()
+
+
 def test_timeout_at_the_moment_of_the_link_deletes_nothing() -> None:
     machine = new_machine()
     machine.reconnect(0, Method.QR)

@@ -32,7 +32,7 @@ class FakeStores(StoreBackend):
         """Do nothing: each store has a key of its own."""
 
     def database(self, organization_id: int, store: str) -> str:
-        return store
+        return f"{organization_id} {store}"
 
     def create(self, organization_id: int, store: str, template: bytes = b"") -> str:
         self.remove(organization_id, only=store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from connections.stores.base import StoreBackend
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.handle import HostError
 from connections.worker.tasks.connect_limiter import ClientOutdated
+from connections.worker.tasks.context import PairingHost
 from connections.worker.tasks.event_mapping import Permanent, Retryable, failure_of
 from connections.worker.tasks.owned_connection import OwnedConnection
 
@@ -99,12 +100,40 @@ async def log_out_store(owned: OwnedConnection, store: str) -> LogoutProblem | N
 
     Return None when WhatsApp does not know it any more, else the problem.
     """
+
+    async def open_client(proxy: str) -> ClientHandle:
+        return await owned.context.clients.open(owned.id, store, dedicated=True, proxy=proxy)
+
+    return await _log_out_through(owned, open_client)
+
+
+async def log_out_refused(owned: OwnedConnection, store: str) -> LogoutProblem | None:
+    """Log out the phone of a pairing's store, whose number this organization may not have.
+
+    What WhatsApp brings meanwhile is not the organization's, so it is dropped. See `log_out_store`.
+    """
+    hosts: list[PairingHost] = []
+
+    async def open_client(proxy: str) -> ClientHandle:
+        hosts.append(await owned.context.clients.take_host())
+        return hosts[0].open(owned.context.stores.database(owned.id, store), proxy=proxy)
+
+    try:
+        return await _log_out_through(owned, open_client)
+    finally:
+        for host in hosts:
+            host.kill()
+
+
+async def _log_out_through(
+    owned: OwnedConnection, open_client: Callable[[str], Awaitable[ClientHandle]]
+) -> LogoutProblem | None:
+    """Log a device out through a new client. `open_client`: opens it with a proxy."""
     client = None
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
             await owned.context.connect_limiter.acquire(urgent=True)
-            proxy = await owned.find_proxy()
-            client = await owned.context.clients.open(owned.id, store, dedicated=True, proxy=proxy)
+            client = await open_client(await owned.find_proxy())
             await _wait_until_connected(client)
             return _problem(await client.logout(settings.LOGOUT_TIMEOUT_SECONDS))
     except TimeoutError:

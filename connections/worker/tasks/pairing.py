@@ -16,6 +16,7 @@ from connections.worker.hosts.handle import HostError
 from connections.worker.tasks.connect_limiter import ClientOutdated
 from connections.worker.tasks.context import loop_time
 from connections.worker.tasks.event_mapping import Retryable
+from connections.worker.tasks.logout import log_out_refused
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing_client import PairingClient, Progress
 from connections.worker.tasks.pairing_failures import (
@@ -88,7 +89,12 @@ class Pairing:
                 actions.link, owned.fence, self._attempt, number, observation, detail, failure.until
             )
         except actions.NumberRejected as rejected:
-            failure.observation, failure.detail = rejected.observation, rejected.detail
+            # A ban forbids a login, also to log out.
+            told = failure.until is None and not await log_out_refused(
+                owned, self._attempt.store_name
+            )
+            failure.observation = rejected.observation
+            failure.detail = rejected.detail if told else rejected.detail + actions.STILL_LINKED
             return False
         return True
 

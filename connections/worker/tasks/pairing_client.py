@@ -88,7 +88,7 @@ class PairingClient:
             await owned.db(actions.link, owned.fence, self._attempt, number)
         except actions.NumberRejected as rejected:
             problem = await client.logout(settings.LOGOUT_TIMEOUT_SECONDS)
-            also = "; WhatsApp could not be told: remove the device on the phone" if problem else ""
+            also = actions.STILL_LINKED if problem else ""
             raise PairingFailed(rejected.observation, rejected.detail + also) from rejected
 
     def _seconds_left(self) -> float:
