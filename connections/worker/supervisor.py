@@ -18,14 +18,16 @@ from django.conf import settings
 
 from connections import actions, broadcast, simulator_bridge
 from connections.actions.activity import CONNECTION_TASKS
-from connections.actions.bulk import BULK_RUNS
 from connections.models import Worker
 from connections.stores import store_backend
 from connections.worker import single_worker
+from connections.worker.background import start_tasks
 from connections.worker.balancing import Balancer
+from connections.worker.chores import Chores
 from connections.worker.clients import WorkerClients
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.database_batches import BatchingDatabase
+from connections.worker.draining import Draining
 from connections.worker.duties import Duty
 from connections.worker.gathering import Gatherer
 from connections.worker.hosts.fork_server import ForkServer
@@ -49,9 +51,7 @@ POLL_SECONDS = 2.0
 POLL_SINGLE_SECONDS = 3.0
 # Requests that a shell or a command makes about a connection are found within this time.
 SAFETY_SECONDS = 5.0
-PHONES_SECONDS = 300.0
 EVENTS_AT_ONCE = 25
-STEP_SECONDS = 0.2  # between steps of a bulk run, and of a drain
 # A stop ends within ten seconds: time to close the sockets, then to record the stop.
 CLOSE_TIMEOUT_SECONDS = 5.0
 DRAIN_SPOOLS_SECONDS = 1.5
@@ -72,7 +72,6 @@ class Supervisor:
         self.shared = Worker.are_shared()
         poll_seconds = POLL_SECONDS if self.shared else POLL_SINGLE_SECONDS
         self._poll_timer = PollTimer(poll_seconds, SAFETY_SECONDS)
-        self._bulk_timer = PollTimer(STEP_SECONDS)
         self._drain_seconds = drain_seconds
         self._duties = duties
         name = f"{socket.gethostname()}:{os.getpid()}"
@@ -117,6 +116,8 @@ class Supervisor:
         )
         self._reconciling = Reconciling(self._reconcile_and_test, self._resume)
         self.balancer = Balancer(self.context, self.task_runner)
+        self._draining = Draining(self._database, self._lease, self.balancer, self.task_runner)
+        self._chores = Chores(self.db)
         self._polls = WorkPolls(self._wakers)
         self._lock_file: IO[str] | None = None
 
@@ -151,8 +152,8 @@ class Supervisor:
     @property
     def _wakers(self) -> dict[str, Callable[[], None]]:
         """What wakes each poll, by the kind of its work."""
-        wakers = {CONNECTION_TASKS: self._poll_timer.wake, BULK_RUNS: self._bulk_timer.wake}
-        wakers |= self.traffic.wakers
+        wakers: dict[str, Callable[[], None]] = {CONNECTION_TASKS: self._poll_timer.wake}
+        wakers |= self._chores.wakers | self.traffic.wakers
         for duty in self._duties:
             wakers |= duty.wakers
         return wakers
@@ -169,6 +170,26 @@ class Supervisor:
         """
         if not self.shared:
             self._lock_file = single_worker.lock_folder()
+        stopped = asyncio.ensure_future(stop.wait())
+        starting = asyncio.ensure_future(self._start())
+        try:
+            # A database that is away does not keep a worker from being stopped.
+            await asyncio.wait([stopped, starting], return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                return await self._close()
+            starting.result()  # Raises why it may not start.
+            await self._run_until(stopped, skip_drain or asyncio.Event())
+        finally:
+            starting.cancel()
+            stopped.cancel()
+
+    async def _start(self) -> None:
+        """Register, and check that this worker may run.
+
+        Raises AlreadyRunning and StoresNotIsolated.
+        """
         await self.db(self._stores.check)
         await self._lease.acquire()
         try:
@@ -179,20 +200,23 @@ class Supervisor:
             await self.db(actions.stop_worker, self.worker)
             raise
         await self.balancer.refresh()
+
+    async def _run_until(self, stopped: asyncio.Future[Any], skip_drain: asyncio.Event) -> None:
+        """Run the background tasks until the stop, then hand over and close."""
         self.fork_server.fill()
         tasks = self._start_background_tasks()
         logger.info("supervisor started", extra={"worker": self.worker.pk})
-        stopped = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()  # Raises its exception, which ends the supervisor.
-            await self._drain(skip_drain or asyncio.Event())
+            if self.shared and self._drain_seconds:
+                await self._draining.run(self._drain_seconds, skip_drain)
         finally:
-            for pending in (stopped, *tasks):
-                pending.cancel()
-            await asyncio.gather(stopped, *tasks, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._close()
 
     def _start_background_tasks(self) -> list[asyncio.Task[None]]:
@@ -204,8 +228,7 @@ class Supervisor:
             "lease": self._replace_lost_lease,
             "recycle hosts": self._clients.hosts.recycle,
             "store template": self._clients.make_template,
-            "bulk runs": self._advance_bulk_runs,
-            "silent phones": self._watch_phones,
+            **self._chores.background_tasks,
             **self.traffic.background_tasks,
             **({"watch workers": self._watch_workers} if self.shared else {}),
             **({"watch signals": self._polls.watch_signals} if settings.REDIS_URL else {}),
@@ -216,11 +239,10 @@ class Supervisor:
                 f"listen to {group}": partial(listen, group, notify)
                 for group, notify in duty.listeners.items()
             }
-        tasks = [
-            asyncio.create_task(self._run_forever(name, function), name=name)
-            for name, function in functions.items()
+        return [
+            *start_tasks(functions),
+            asyncio.create_task(self._reconciling.run(), name="reconcile"),
         ]
-        return [*tasks, asyncio.create_task(self._reconciling.run(), name="reconcile")]
 
     async def _replace_lost_lease(self) -> None:
         """Wait until the lease is lost; then close all sockets and register as a new worker."""
@@ -232,29 +254,6 @@ class Supervisor:
         await self._lease.acquire()
         self._polls.wake_all()
         logger.warning("registered as a new worker", extra={"worker": self.worker.pk})
-
-    async def _drain(self, skip_drain: asyncio.Event) -> None:
-        """Hand all connections over to other workers, within `drain_seconds`."""
-        if not self.shared or not self._drain_seconds:
-            return
-        tasks = [
-            asyncio.ensure_future(self._hand_over_all()),
-            asyncio.ensure_future(skip_drain.wait()),
-        ]
-        await asyncio.wait(tasks, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _hand_over_all(self) -> None:
-        """Hand connections over until none is left, or no worker takes any."""
-        await self.db(actions.drain_worker, self.worker.pk)
-        while self.task_runner.load:
-            await self.balancer.refresh()
-            if not self.balancer.can_hand_over:
-                return
-            await self.balancer.hand_over_excess()
-            await asyncio.sleep(STEP_SECONDS)
 
     async def _close(self) -> None:
         """Close all sockets without logging out, and end the host processes."""
@@ -270,17 +269,21 @@ class Supervisor:
         await self._drain_spools()
         await self.fork_server.close()
         self._lease.stop()
-        try:
-            async with asyncio.timeout(RECORD_STOP_SECONDS):
-                await self._database.run_once(actions.stop_worker, self.worker)
-        except (TimeoutError, *DATABASE_UNAVAILABLE):
-            logger.warning("the stop could not be recorded; the heartbeat will expire")
+        if self._lease.worker is not None:
+            await self._record_stop(self._lease.worker)
         self._database.close()
         self._outgoing_database.close()
         self._incoming_database.close()
         if self._lock_file is not None:
             self._lock_file.close()
         logger.info("supervisor stopped")
+
+    async def _record_stop(self, worker: Worker) -> None:
+        try:
+            async with asyncio.timeout(RECORD_STOP_SECONDS):
+                await self._database.run_once(actions.stop_worker, worker)
+        except (TimeoutError, *DATABASE_UNAVAILABLE):
+            logger.warning("the stop could not be recorded; the heartbeat will expire")
 
     async def _drain_spools(self) -> None:
         """Store what came in last. What is not stored in time is stored at the next start."""
@@ -289,25 +292,6 @@ class Supervisor:
                 await self.traffic.close()
         except TimeoutError:
             logger.warning("messages are left for the next start")
-
-    async def _run_forever(self, name: str, function: Callable[[], Awaitable[None]]) -> None:
-        """Run a function again and again. Log its errors and continue."""
-        while True:
-            try:
-                await function()
-            except Exception:
-                logger.exception("a background task failed", extra={"duty": name})
-                await asyncio.sleep(POLL_SECONDS)
-
-    async def _advance_bulk_runs(self) -> None:
-        """Advance the bulk runs by one step, and sleep."""
-        busy = await self.db(actions.advance_runs)
-        await self._bulk_timer.wait(0.0 if busy else None)
-
-    async def _watch_phones(self) -> None:
-        """Announce the phones that are silent for days, and sleep."""
-        await self.db(actions.announce_phone_silences)
-        await asyncio.sleep(PHONES_SECONDS)
 
     # --- Requests -------------------------------------------------------------------------------
 

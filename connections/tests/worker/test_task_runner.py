@@ -18,14 +18,13 @@ from connections.models import Connection, Worker
 from connections.stores import store_backend
 from connections.tests.support.fake_worker import nobody
 from connections.tests.support.linked_rows import create_linked
+from connections.tests.support.supervisors import supervisor_of
 from connections.tests.support.waiting import async_until
 from connections.worker import balancing
 from connections.worker.database import Database
-from connections.worker.supervisor import Supervisor
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import Clients, TaskContext
 from connections.worker.tasks.task_runner import Capacity, TaskRunner
-from messaging.port import Messages
 from organizations.access import Actor
 from organizations.actions import set_active
 from organizations.models import Organization
@@ -80,21 +79,6 @@ async def fake_supervisor(worker: Worker, capacity: int = 100) -> AsyncIterator[
         await fake.task_runner.cancel_all()
         await fake.db(connections.close_all)
         fake.database.close()
-
-
-@asynccontextmanager
-async def supervisor_of(worker: Worker) -> AsyncIterator[Supervisor]:
-    """The supervisor of one of several workers, with its lease held and no background tasks."""
-    supervisor = Supervisor(Messages())
-    supervisor.shared = True
-    supervisor._lease.worker = worker
-    supervisor._lease._ends_at = math.inf
-    try:
-        yield supervisor
-    finally:
-        await supervisor.task_runner.cancel_all()
-        await supervisor.db(connections.close_all)
-        supervisor._database.close()
 
 
 @sync_to_async
