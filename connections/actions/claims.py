@@ -50,15 +50,21 @@ def start_worker(
     """Create the row of a worker that starts.
 
     `alone`: it is the only worker on this database, so all others have ended. `replaces`: its
-    previous row, which lost its lease. `process`: see worker/process_liveness.py.
+    previous row, which lost its lease; if that was being drained, the new one is, too. `process`:
+    see worker/process_liveness.py.
     """
     now = timezone.now()
     if alone:
         Worker.objects.filter(stopped_at=None).update(stopped_at=now)
-    elif replaces is not None:
-        Worker.objects.filter(pk=replaces.pk, stopped_at=None).update(stopped_at=now)
+    draining_since = None
+    if replaces is not None:
+        previous = Worker.objects.filter(pk=replaces.pk)
+        draining_since = previous.values_list("draining_since", flat=True).first()
+        previous.filter(stopped_at=None).update(stopped_at=now)
     Worker.objects.filter(heartbeat_at__lt=now - KEEP_WORKERS).delete()
-    worker = Worker.objects.create(name=name, capacity=capacity, process=process)
+    worker = Worker.objects.create(
+        name=name, capacity=capacity, process=process, draining_since=draining_since
+    )
     Worker.objects.filter(pk=worker.pk).update(heartbeat_at=Now())
     return worker
 

@@ -147,6 +147,18 @@ def test_single_worker_stops_earlier_workers_at_its_start(hand: FakeWorker) -> N
     assert list(Worker.objects.filter(stopped_at=None)) == [newcomer]
 
 
+@pytest.mark.parametrize("drained", [True, False])
+@pytest.mark.django_db
+def test_worker_that_lost_its_lease_stays_drained(drained: bool) -> None:
+    lost = actions.start_worker("w", 3, alone=False)
+    actions.drain_worker(lost.pk, drained)  # The worker's own object does not know of it.
+    actions.stop_worker(lost)  # By others, as its heartbeat came too late.
+    again = actions.start_worker("w", 3, alone=False, replaces=lost)
+    again.refresh_from_db()
+    assert (again.draining_since is not None) == drained
+    assert actions.start_worker("other", 3, alone=False).draining_since is None
+
+
 def test_worker_with_a_recent_heartbeat_is_alive(hand: FakeWorker) -> None:
     hand.die()
     hand.worker.refresh_from_db()
