@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, cast
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,11 +17,14 @@ from connections import actions
 from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.support.fake_worker import CODE, PAIRING_LASTS
+from connections.tests.support.virtual_time import run_in_virtual_time
 from connections.worker.hosts.client import ClientHandle, Event
 from connections.worker.hosts.handle import HostHandle
 from connections.worker.supervisor import Supervisor
 from connections.worker.tasks.connection_task import ConnectionTask
+from connections.worker.tasks.context import loop_time
 from connections.worker.tasks.pairing import Pairing
+from connections.worker.tasks.pairing_failures import CodeLost, DialFailed
 from messaging.port import Messages
 from organizations.access import Actor
 from organizations.models import Organization
@@ -104,6 +109,24 @@ def requested_pairing(supervisor: Supervisor) -> Connection:
     claimed = actions.claim(connection.pk, supervisor.worker, lambda _id, _store: "")
     assert claimed is not None
     return claimed
+
+
+def test_dials_after_a_lost_code_begin_with_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = [DialFailed(), DialFailed(), DialFailed(), CodeLost(), DialFailed(), None]
+    dialled_at: list[float] = []
+
+    async def end(pairing: Pairing) -> None:
+        dialled_at.append(loop_time())
+        if ended := ends[len(dialled_at) - 1]:
+            raise ended
+
+    monkeypatch.setattr(Pairing, "_pair_once", end)
+    monkeypatch.setattr(Pairing, "_record_failed_dial", AsyncMock())
+    monkeypatch.setattr(Pairing, "_link_accepted_phone", AsyncMock(return_value=False))
+    pairing = Pairing(Mock(db=AsyncMock()), Mock())
+    run_in_virtual_time(pairing._pair_with_retries)
+    waited = [round(later - at) for at, later in pairwise(dialled_at)]
+    assert waited == [1, 2, 4, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ class Pairing:
                 await self._owned.db(
                     actions.lose_code, self._owned.fence, self._attempt.pk, str(broken)
                 )
-                give_up_at, wait = loop_time() + GIVE_UP_SECONDS, 1.0
+                give_up_at, waits = loop_time() + GIVE_UP_SECONDS, delays(1.0, 10.0)
 
     async def _record_failed_dial(self, failure: DialFailed, last: bool) -> None:
         """Record that a dial failed. Raises PairingFailed after the `last` one."""
