@@ -218,3 +218,27 @@ def test_line_of_the_fleet_is_kept_up_to_date(
     expect(waiting).to_have_text(str(before + 1))
     consequences = json.loads(page.locator("#message-consequences").inner_text())
     assert consequences[str(organization)] == "1 message waits"
+
+
+FULL_LOG = """
+from messaging.tests.support.rows import make_message
+from organizations.models import Organization
+organization = Organization.objects.get(pk={organization})
+for place in range(50):
+    make_message(organization, str(place))
+"""
+
+
+def test_show_earlier_goes_on_where_a_page_left_open_ends(
+    visitor: Visitor, browser: Browser, application: Application, organization: int
+) -> None:
+    application.manage("shell", "--no-imports", "-c", FULL_LOG.format(organization=organization))
+    page = log_in(browser, application, organization, "owner")
+    expect(page.locator(".message-table tbody tr")).to_have_count(50)
+    earlier = page.get_by_role("link", name="Show earlier")
+    expect(earlier).to_have_count(0)
+    write(page, "+55 11 98765-4321", "Bom dia")
+    expect(page.locator(".message-table tbody tr").first).to_contain_text("Bom dia")
+    fresh = open_messages(visitor, organization).get_by_role("link", name="Show earlier")
+    expect(earlier).to_have_attribute("href", fresh.get_attribute("href") or "")
+    page.context.close()
