@@ -110,6 +110,8 @@ def test_unreachable_whatsapp_is_told_and_an_administrator_decides(
     html = client.get(removed_page(filled)).content.decode()
     assert "WhatsApp has not confirmed the logout:" in html
     assert "WhatsApp could not be reached" in html and "Remove anyway" in html
+    # With a script, reloads would lose the focus.
+    assert html.count("http-equiv") == 1 and '<noscript><meta http-equiv="refresh"' in html
     decide = reverse("removal_logout", args=[filled.pk])
     client.post(decide, {"logout": "anyway"})
     connection = Connection.objects.get(pk=filled.pk)
@@ -120,6 +122,7 @@ def test_unreachable_whatsapp_is_told_and_an_administrator_decides(
         pass
     html = client.get(removed_page(filled)).content.decode()
     assert "Not confirmed: the phone lists the device still" in html
+    assert "http-equiv" not in html
     assert "Messages: <strong>2</strong>" in html
     assert filled.name in shown(root, reverse("removals"))
     answer = client.post(decide, {"logout": "wait"}, follow=True)

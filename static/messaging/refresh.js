@@ -82,6 +82,7 @@ export class Refresher {
     if (markup(place) === markup(fresh)) return;
     this.changed = true;
     replace(place, fresh);
+    if (fresh.dataset.tone) place.dataset.tone = fresh.dataset.tone;
   }
 
   // Keeps the rows that have not changed, with the focus in them.

@@ -55,6 +55,15 @@ class Scenes:
         self.application.wait_for_state(organization, "action_needed")
         return organization
 
+    def being_removed(self, name: str) -> int:
+        """Start a removal whose logout WhatsApp does not answer."""
+        organization, number = self.connected(name)
+        self.simulator.arm("no_logout_answer", number=number)
+        path = f"/api/v1/organizations/{organization}/removal"
+        answer = self.application.request("POST", path, body={"name": name})
+        assert answer.status == 202, answer
+        return organization
+
     def reconnecting(self, name: str) -> int:
         """Refuse each login from now on."""
         organization, number = self.connected(name)

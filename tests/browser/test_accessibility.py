@@ -48,6 +48,7 @@ PAGES = [
     "admin/password_change/",
     *(f"{ORGANIZATION}{{connected}}/{page}/" for page in ("security", "proxy")),
     *("admin/connections/organizationproxy/", "admin/removals/"),
+    "admin/removals/{being_removed}/",
 ]
 # The densest, measured in Spanish, too: each costs 0.6 s.
 IN_SPANISH = [
@@ -77,7 +78,7 @@ def ids(scenes: Scenes) -> dict[str, int]:
     with ThreadPoolExecutor(2) as pool:
         made: dict[str, Future[int]] = {
             name: pool.submit(getattr(scenes, name), f"A {name.replace('_', ' ')} one")
-            for name in ("logged_out", "reconnecting")
+            for name in ("logged_out", "reconnecting", "being_removed")
         }
         made["connected"] = pool.submit(lambda: scenes.connected(LONG_NAME, tested=True)[0])
         made["fresh"] = pool.submit(scenes.organization, f"{LONG_NAME} Filial")
@@ -227,6 +228,28 @@ def test_waiting_messages_and_their_question_are_accessible(
     expect(page.get_by_text("1 message waits")).to_be_visible()
     assert_accessible(page)
     visitor.at_ease()
+
+
+def changed(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(
+        response=answer, body=answer.text().replace("Remove anyway", "Remove all the same")
+    )
+
+
+def test_page_of_a_removal_keeps_the_focus_when_it_changes(
+    visitor: Visitor, ids: dict[str, int]
+) -> None:
+    page = visitor.new_page()
+    page.clock.install()
+    page.goto(f"{visitor.application.url}admin/removals/{ids['being_removed']}/")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Remove anyway").focus()
+    page.route(page.url, changed)
+    page.clock.fast_forward(6_000)
+    page.clock.fast_forward(1_000)
+    expect(page.get_by_role("button", name="Remove all the same")).to_be_focused()
+    page.close()
 
 
 def test_bulk_confirmation_and_progress_are_accessible(
