@@ -10,8 +10,9 @@ from typing import Any
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from connections.durations import format_duration, format_time
+from connections.durations import format_duration
 from connections.history.timeline import Day, Uptime
+from organizations.timestamps import time_element
 
 STEP, WIDTH, HEIGHT = 10, 8, 40
 # At most some three minutes of a day without a connection.
@@ -41,7 +42,7 @@ def uptime_bars(uptime: Uptime) -> dict[str, Any]:
         "width": WIDTH,
         "height": HEIGHT,
         "count": len(uptime.days),
-        "since": format_time(uptime.since) if uptime.since else "",
+        "since": time_element(uptime.since, "DATETIME_FORMAT") if uptime.since else "",
     }
 
 

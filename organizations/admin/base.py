@@ -18,11 +18,9 @@ from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import Media, ModelChoiceField, ModelForm, Script, Select
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations.access import Caller, for_user
@@ -30,6 +28,7 @@ from organizations.admin.nothing_found import nothing_found
 from organizations.folding import fold
 from organizations.models import Organization
 from organizations.search import MAX_LENGTH
+from organizations.timestamps import time_element
 
 M = TypeVar("M", bound=Model)
 F = TypeVar("F", bound="ModelForm[Any]")
@@ -62,8 +61,8 @@ def hide_related_buttons(form: type[F]) -> type[F]:
 
 
 def format_timestamp(time: datetime | None) -> str:
-    """Return a local time to the second, as the reader's language writes it, or "" for None."""
-    return date_format(localtime(time), "TIMESTAMP_FORMAT") if time else ""
+    """Return an element with a time to the second, or "" for None."""
+    return time_element(time) if time else ""
 
 
 def two_line_cell(first: object, second: object) -> SafeString:

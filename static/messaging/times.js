@@ -4,6 +4,7 @@ const LANGUAGE = document.documentElement.lang || "en";
 // As the server writes them, also where the language has an "AM".
 const CLOCK = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "medium", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short" });
+const DAY_OF_ANOTHER_YEAR = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric" });
 const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
 const RELATIVE = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
@@ -21,7 +22,8 @@ export function showTimes(root) {
 function textOf(time, at) {
   if ("ago" in time.dataset) return ago((Date.now() - at) / 1_000);
   if ("clock" in time.dataset || isToday(at)) return CLOCK.format(at);
-  return `${DAY.format(at)}, ${CLOCK.format(at)}`;
+  const thisYear = at.getFullYear() === new Date().getFullYear();
+  return `${(thisYear ? DAY : DAY_OF_ANOTHER_YEAR).format(at)}, ${CLOCK.format(at)}`;
 }
 
 function isToday(at) {

@@ -39,12 +39,14 @@ def write(page: Page, number: str, text: str) -> None:
     page.get_by_role("button", name="Send", exact=True).click()
 
 
-def log_in(browser: Browser, application: Application, organization: int, role: str) -> Page:
+def log_in(
+    browser: Browser, application: Application, organization: int, role: str, zone: str = "UTC"
+) -> Page:
     """Return the Messages tab of a member with this role, in a browser profile of their own."""
     name = f"{role}-{organization}"
     script = MEMBER.format(name=name, password=PASSWORD, organization=organization, role=role)
     application.manage("shell", "--no-imports", "-c", script)
-    page = browser.new_context().new_page()
+    page = browser.new_context(timezone_id=zone).new_page()
     address = f"/admin/connections/connection/{organization}/messages/"
     page.goto(f"{application.url}admin/login/?next={address}")
     page.get_by_label("Username").fill(name)
@@ -126,6 +128,19 @@ def test_administrator_reads_after_giving_a_reason(
     expect(page.locator(".preview")).to_have_text("Só para a dona")
     owner.goto(f"{application.url}admin/organizations/auditentry/?organization={organization}")
     expect(owner.get_by_text("The customer asked for help")).to_be_visible()
+    owner.context.close()
+
+
+def test_message_has_one_time_on_both_pages(
+    browser: Browser, application: Application, organization: int
+) -> None:
+    owner = log_in(browser, application, organization, "owner", "America/Sao_Paulo")
+    write(owner, "+55 11 98765-4321", "Bom dia")
+    time = owner.locator(".message-table .when time")
+    expect(time).to_have_attribute("title", re.compile("GMT-3$"))
+    shown = time.inner_text()
+    time.click()
+    expect(owner.locator(".facts time").first).to_have_text(shown)
     owner.context.close()
 
 

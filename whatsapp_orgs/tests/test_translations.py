@@ -151,7 +151,8 @@ def test_stored_detail_is_translated_whole(language: str) -> None:
 @for_each_language
 def test_times_of_tables_are_written_as_in_the_language(language: str) -> None:
     with translation.override(language):
-        assert format_timestamp(datetime(2026, 3, 1, 9, 30, tzinfo=UTC)) == "01/03/2026 09:30:00"
+        shown = format_timestamp(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
+    assert ">01/03/2026 09:30:00<" in shown
 
 
 @for_each_language

@@ -420,4 +420,4 @@ def test_uptime_has_a_bar_and_a_row_for_each_day(
     html = text(get(bob, page(connection.organization)))
     assert html.count('<rect class="up"') == html.count('<th scope="row"><time') == 30
     # It was linked for the first time half a minute ago.
-    assert re.search(r"<strong>100 %</strong>\s+since \w+", html)
+    assert re.search(r"<strong>100 %</strong>\s+since <time datetime=", html)

@@ -78,7 +78,7 @@ def test_owner_sees_the_same_pages_for_known_unknown_and_inactive(
     client, actual = browser(olga), {}
     varies = {
         r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "ID",
-        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d": "TIME",
+        r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d": "TIME",
         r'name="csrfmiddlewaretoken" value="\w+"': "TOKEN",
     }
     User.objects.filter(pk=erin.pk).update(email="known@example.com")

@@ -1,10 +1,19 @@
 // The uptime, which the server renders. A change of the state reloads it.
 
+import { writeTimes } from "../shared/moments.js";
+
 const SOON = 1_000;
 
 export class Uptime {
   constructor(root) {
     this.root = root;
+    this.showSince();
+  }
+
+  // Since when is a time of the reader's zone; the days are the server's.
+  showSince() {
+    const time = this.root.querySelector(".uptime-sum time");
+    if (time) time.textContent = writeTimes(time.getAttribute("datetime"));
   }
 
   update(state) {
@@ -31,5 +40,6 @@ export class Uptime {
     this.root.querySelectorAll("[data-uptime] [data-redrawn]").forEach((old, at) => {
       old.replaceWith(document.importNode(drawn[at], true));
     });
+    this.showSince();
   }
 }
