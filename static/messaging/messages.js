@@ -12,7 +12,11 @@ const root = document.getElementById("messages");
 const older = "older" in root.dataset;
 const sign = new LiveSign(root, root.querySelector("[data-banner]"), older ? null : document.querySelector("[data-live-sign]"));
 let connected = false;
-const refresher = new Refresher(root, (_changed, _milliseconds, read) => showLive(read));
+const refresher = new Refresher(
+  root,
+  (_changed, _milliseconds, read) => showLive(read),
+  () => sign.ended(404),
+);
 let cursor = null;
 let sentence = null;
 

@@ -9,18 +9,23 @@ const PAUSE = 1_000;
 const DEADLINE = 10_000;
 // After a reading that failed.
 const TRY_AGAIN = 3_000;
+// What the page shows is not there any more, or not this reader's to see.
+const GONE = new Set([403, 404]);
 
 export class Refresher {
   // Calls `onRead(changed, milliseconds, read)` after each reading; `read`: whether it succeeded.
-  constructor(root, onRead = () => {}) {
+  // Calls `onGone()` once the page is gone, and reads no more.
+  constructor(root, onRead = () => {}, onGone = () => {}) {
     this.root = root;
     this.onRead = onRead;
+    this.onGone = onGone;
     this.announcer = root.querySelector("[data-announcer]");
     this.known = this.keys(root);
     this.last = 0;
     this.running = false;
     this.again = false;
     this.failing = false;
+    this.gone = false;
     this.over = false;
     document.addEventListener("sessionend", () => { this.over = true; });
   }
@@ -46,6 +51,10 @@ export class Refresher {
     const start = Date.now();
     this.failing = !(await this.read());
     this.running = false;
+    if (this.gone) {
+      this.over = true;
+      return this.onGone();
+    }
     this.last = Date.now();
     this.onRead(this.changed, this.last - start, !this.failing);
     if (this.failing) this.timer ??= setTimeout(() => this.refresh(), TRY_AGAIN);
@@ -58,6 +67,7 @@ export class Refresher {
       const signal = AbortSignal.timeout(DEADLINE);
       const answer = await fetch(location.href, { redirect: "manual", signal });
       if (answer.type === "opaqueredirect") document.dispatchEvent(new Event("sessionend"));
+      this.gone = GONE.has(answer.status);
       if (!answer.ok) return false;
       this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
       return true;

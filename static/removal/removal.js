@@ -9,7 +9,11 @@ const EVERY = 5_000;
 const root = document.querySelector("[data-removal]");
 const liveSign = root.querySelector("[data-live-sign]");
 const sign = new LiveSign(root, root.querySelector("[data-banner]"), liveSign);
-const refresher = new Refresher(root, (_changed, _milliseconds, read) => show(read));
+const refresher = new Refresher(
+  root,
+  (_changed, _milliseconds, read) => show(read),
+  () => sign.ended(404),
+);
 let timer = null;
 
 function show(read) {

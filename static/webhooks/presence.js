@@ -4,6 +4,7 @@ const EVERY = 6_000;
 const ANSWER_WITHIN = 8_000;
 
 // Calls `onAnswer(there)` after each question; there is none while nobody looks at the page.
+// Returns a function that ends it.
 export function askForPresence(address, onAnswer) {
   let timer = null;
   let over = false;
@@ -12,6 +13,7 @@ export function askForPresence(address, onAnswer) {
   addEventListener("offline", ask);
   addEventListener("online", ask);
   timer = setTimeout(ask, EVERY);
+  return () => { over = true; };
 
   async function ask() {
     clearTimeout(timer);

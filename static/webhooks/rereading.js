@@ -15,14 +15,14 @@ const REST = 10;
 const LONGEST_REST = 10_000;
 
 export class Rereading {
-  // `onRead(read)`: whether a reading succeeded.
-  constructor(root, onRead) {
+  // `onRead(read)`: whether a reading succeeded. `onGone()`: the page is gone.
+  constructor(root, onRead, onGone) {
     this.root = root;
     this.onRead = onRead;
     this.pause = SHORTEST;
     this.least = SHORTEST;
     this.nextTry = Infinity;
-    this.refresher = new Refresher(root, (...result) => this.wasRead(...result));
+    this.refresher = new Refresher(root, (...result) => this.wasRead(...result), onGone);
   }
 
   start() {

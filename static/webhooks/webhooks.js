@@ -29,19 +29,28 @@ function start() {
   let connected = !address;
   let read = true;
   const show = () => (connected && read ? sign.live() : sign.interrupted());
-  const rereading = new Rereading(root, (succeeded) => {
-    read = succeeded;
-    show();
-  });
+  let stopAsking = () => {};
+  const rereading = new Rereading(
+    root,
+    (succeeded) => {
+      read = succeeded;
+      show();
+    },
+    () => {
+      sign.ended(404);
+      stopAsking();
+    },
+  );
   if (!older) rereading.start();
   if (!address) {
     show();
-    return askForPresence(document.querySelector("[data-session]").dataset.ask, (there) => {
+    stopAsking = askForPresence(document.querySelector("[data-session]").dataset.ask, (there) => {
       connected = there;
       show();
     });
+    return;
   }
-  return follow(address, (code) => sign.ended(code), (isConnected, changed) => {
+  follow(address, (code) => sign.ended(code), (isConnected, changed) => {
     connected = isConnected;
     show();
     if (changed && !older) rereading.soon();

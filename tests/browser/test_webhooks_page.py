@@ -171,6 +171,31 @@ def test_webhook_is_paused_turned_on_and_given_a_secret_by_keyboard(
     visitor.at_ease()
 
 
+def test_page_of_a_deleted_webhook_says_so_and_asks_no_more(
+    visitor: Visitor, application: Application
+) -> None:
+    made = application.request(
+        "POST", "/api/v1/webhooks", body={"url": "https://crm.example.com/hooks"}
+    )
+    page = visitor.page
+    page.clock.install()
+    page.goto(f"{application.url}admin/webhooks/{made.body['id']}/")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    other = visitor.new_page()
+    other.goto(f"{page.url}delete/")
+    other.get_by_role("button", name="Delete", exact=True).click()
+    expect(other.get_by_role("heading", name="Delivery trouble")).to_be_visible()
+    page.clock.run_for(5_000)
+    expect(page.get_by_text("This webhook or delivery is no longer here")).to_be_visible()
+    expect(page.get_by_text("Live", exact=True)).to_be_hidden()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(60_000)
+    assert asked == []
+    page.locator("[data-banner]").get_by_role("link", name="All webhooks").click()
+    expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
+
+
 def test_administrator_finds_the_page_in_the_menu(visitor: Visitor) -> None:
     page = visitor.page
     page.goto(f"{visitor.application.url}admin/connections/")

@@ -20,10 +20,13 @@ export class LiveSign {
     this.show(false, this.banner.dataset.dropped);
   }
 
+  // `code`: of the socket, or 404 for a page that is gone; the banner may have a link for that.
   // That a session has ended is said on all pages alike (organizations/session.js).
   ended(code) {
     this.over = false;
     this.show(false, code === SESSION_ENDED ? "" : this.banner.dataset.gone ?? "");
+    const link = this.banner.querySelector("a");
+    if (link) link.hidden = code === SESSION_ENDED;
     this.over = true;
   }
 
