@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from typing import Any
 
 from django import forms
@@ -62,6 +63,12 @@ class WriteForm(PersonForm):
         required=False, error_messages={"empty": lazy("This file is empty.")}
     )
     key = forms.CharField(max_length=MAX_KEY, required=False)
+
+    def renew_key(self) -> None:
+        """Let what is shown again be sent as another message."""
+        data: Any = copy(self.data)
+        data["key"] = new_key()
+        self.data = data
 
     def clean_text(self) -> str:
         # Browsers send line breaks as CR LF.

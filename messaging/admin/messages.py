@@ -55,7 +55,7 @@ FILTERS: dict[str, tuple[Promise, Q]] = {
 }
 
 QUEUED = gettext_noop("The message is in the queue.")
-ALREADY_SENT = gettext_noop("This form was sent before. Reload the page to write another message.")
+ALREADY_SENT = gettext_noop("Your earlier message was sent. Press Send to send this one, too.")
 
 
 @never_cache
@@ -113,7 +113,9 @@ def send_view(request: HttpRequest, organization_id: int) -> HttpResponse:
         try:
             _enqueue(request, organization, form.cleaned_data)
         except KeyReused:
+            # Its answer was lost; what is written by now is another message.
             form.add_error(None, _(ALREADY_SENT))
+            form.renew_key()
         except (StorageFull, StorageUnavailable) as refused:
             form.add_error("attachment", refused.sentence)
         except MessageRefused as refused:
@@ -149,7 +151,8 @@ def _enqueue(request: HttpRequest, organization: Organization, data: dict[str, A
 def _as_json(form: WriteForm) -> JsonResponse:
     problems = {field: " ".join(map(str, found)) for field, found in form.errors.items()}
     if problems:
-        return JsonResponse({"success": False, "problems": problems}, status=400)
+        key = form["key"].value() or ""
+        return JsonResponse({"success": False, "problems": problems, "key": key}, status=400)
     return JsonResponse({"success": True, "message": _(QUEUED), "key": new_key()})
 
 

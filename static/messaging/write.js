@@ -13,8 +13,9 @@ export function takeOver(root, onSent) {
     if (form.ariaBusy === "true") return;
     if (tooLarge(form)) return form.elements.attachment.focus();
     form.ariaBusy = "true";
+    const sent = contents(form);
     try {
-      show(form, await send(form));
+      show(form, sent, await send(form));
     } finally {
       form.ariaBusy = null;
     }
@@ -29,6 +30,12 @@ export function takeOver(root, onSent) {
     form.elements.number.value = event.detail;
     form.elements.text.focus();
   });
+}
+
+// What is being sent, and where the focus was: people may go on writing meanwhile.
+function contents(form) {
+  const { text, attachment } = form.elements;
+  return { text: text.value, file: attachment.files[0], focused: document.activeElement };
 }
 
 function detach(form) {
@@ -62,16 +69,17 @@ async function send(form) {
   }
 }
 
-function show(form, { success, problems = {}, message, key }) {
+function show(form, sent, { success, problems = {}, message, key }) {
   for (const place of form.querySelectorAll("[data-problem-of]")) {
     problem(form, place.dataset.problemOf, problems[place.dataset.problemOf] ?? "");
   }
+  if (key) form.elements.key.value = key;
   if (!success) return form.querySelector("[aria-invalid]")?.focus();
-  form.elements.key.value = key;
-  form.elements.text.value = "";
-  form.elements.attachment.value = "";
+  const { text, attachment } = form.elements;
+  if (text.value === sent.text) text.value = "";
+  if (attachment.files[0] === sent.file) attachment.value = "";
   showAttachment(form);
-  form.elements.text.focus();
+  if (document.activeElement === sent.focused) text.focus();
   const done = form.querySelector("[data-done]");
   write(done, message);
   clearTimeout(form.timer);

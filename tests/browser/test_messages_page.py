@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.visitor import Visitor
 from tests.support.application import Application, until
@@ -174,6 +174,47 @@ def test_wrong_number_is_said_at_the_field_and_nothing_is_lost(
     expect(page.get_by_text("Write the whole number")).to_have_count(0)
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator(".message-table tbody tr")).to_have_count(1)
+
+
+def test_text_written_while_one_is_sent_or_its_answer_lost_is_kept(
+    browser: Browser, application: Application, organization: int
+) -> None:
+    page = log_in(browser, application, organization, "owner")
+    text = page.get_by_label("Text", exact=True)
+    send = page.get_by_role("button", name="Send", exact=True)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    def lose_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/messages/send/", hold)
+    with page.expect_request("**/messages/send/"):
+        write(page, "+55 11 98765-4321", "Bom dia")
+    text.fill("Tudo bem?")
+    page.get_by_label("To", exact=True).focus()
+    held[0].continue_()
+    expect(page.get_by_text("The message is in the queue.")).to_be_visible()
+    expect(text).to_have_value("Tudo bem?")
+    expect(page.get_by_label("To", exact=True)).to_be_focused()
+
+    page.unroute("**/messages/send/")
+    page.route("**/messages/send/", lose_answer)
+    send.click()
+    expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+    page.unroute("**/messages/send/")
+    text.fill("Até amanhã")
+    send.click()
+    expect(page.get_by_text("Press Send to send this one, too.")).to_be_visible()
+    send.click()
+    expect(text).to_have_value("")
+    expect(text).to_be_focused()
+    rows = page.locator(".message-table tbody .preview")
+    expect(rows).to_have_text(["Até amanhã", "Tudo bem?", "Bom dia"])
+    page.context.close()
 
 
 def test_pages_work_without_javascript(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -57,7 +58,14 @@ def test_same_form_sent_twice_sends_once(olga: User, organization: Organization)
     assert Message.objects.count() == 1
     other = send(client, organization, number="+5511987654321", text="Oi", key="k1")
     assert other.status_code == 400
-    assert "This form was sent before." in other.json()["problems"]["__all__"]
+    assert "Your earlier message was sent." in other.json()["problems"]["__all__"]
+    asked: dict[str, Any] = {"number": "+5511987654321", "text": "Oi"}
+    page = send(client, organization, json=False, **asked, key="k1").content.decode()
+    (key,) = re.findall(r'name="key" value="(\w+)"', page)
+    assert 'value="+5511987654321"' in page and ">Oi</textarea>" in page
+    for new in (key, other.json()["key"]):
+        assert send(client, organization, **asked, key=new).json()["success"]
+    assert Message.objects.count() == 3
 
 
 @pytest.mark.parametrize(
