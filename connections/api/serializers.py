@@ -116,6 +116,7 @@ def snapshot(
     return {
         "type": "snapshot",
         "now": timezone.now().isoformat(),
+        "today": timezone.localdate().isoformat(),
         "panel": panel,
         "panelName": panel_name(status, panel),
         "state": status.state,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.visitor import Visitor, digits, panel, press, qr_code
 from tests.support.application import Application
@@ -211,6 +212,33 @@ def test_history_pages_reach_the_first_event(
     expect(earlier).to_be_hidden()
     expect(page.get_by_role("heading", name="History", exact=True)).to_be_focused()
     visitor.at_ease()
+
+
+def test_uptime_is_drawn_again_when_the_server_s_day_changes(
+    visitor: Visitor, organization: int
+) -> None:
+    page = visitor.page
+    passed: list[str] = []
+
+    def change_day(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def answer(message: str | bytes) -> None:
+            told = json.loads(message)
+            if passed and told["type"] == "snapshot":
+                told["today"] = passed[0]
+            socket.send(json.dumps(told))
+
+        server.on_message(answer)
+
+    page.route_web_socket(re.compile("/connection/$"), change_day)
+    visitor.open(organization)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    passed.append("2099-01-01")
+    page.evaluate("document.querySelector('.strip-ends').dataset.old = ''")
+    # A page that is looked at again asks for a snapshot.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".strip-ends[data-old]")).to_have_count(0)
 
 
 PAST = """

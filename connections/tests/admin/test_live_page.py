@@ -411,6 +411,15 @@ def test_earlier_lines_are_paginated(connection: Connection, bob: User, charlie:
     assert browser(bob).get(f"{timeline}?before=nonsense").status_code == 404
 
 
+def test_snapshot_has_the_date_of_the_servers_zone(
+    connection: Connection, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "Pacific/Kiritimati"
+    ahead = told(connection)["today"]
+    settings.TIME_ZONE = "Etc/GMT+12"
+    assert told(connection)["today"] < ahead, "26 hours are between them"
+
+
 def test_uptime_has_a_bar_and_a_row_for_each_day(
     connection: Connection, bob: User, hand: FakeWorker
 ) -> None:

@@ -1,4 +1,4 @@
-// The uptime, which the server renders. A change of the state reloads it.
+// The uptime, which the server renders. A change of the state or of the server's date reloads it.
 
 import { writeTimes } from "../shared/moments.js";
 
@@ -16,10 +16,10 @@ export class Uptime {
     if (time) time.textContent = writeTimes(time.getAttribute("datetime"));
   }
 
-  update(state) {
-    const before = this.state;
-    this.state = state;
-    if (before === undefined || before === state) return;
+  update({ state, today }) {
+    const before = this.drawn;
+    this.drawn = `${state} ${today}`;
+    if (before === undefined || before === this.drawn) return;
     clearTimeout(this.timer);
     // Randomized, so that not all pages reload at the same time.
     this.timer = setTimeout(() => this.redraw(), SOON * (1 + Math.random()));
@@ -31,7 +31,8 @@ export class Uptime {
       if (!answer.ok || answer.redirected) return;
       this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
-      // The socket already reports that the server is unreachable; the next change retries.
+      // The socket already reports that the server is unreachable; its next snapshot tries again.
+      this.drawn = "";
     }
   }
 

@@ -52,7 +52,7 @@ export class Page {
     this.showButtons(snapshot);
     this.showAlarm(snapshot.refusedSince);
     this.timeline.show(snapshot);
-    this.uptime.update(snapshot.state);
+    this.uptime.update(snapshot);
     this.root.dispatchEvent(new CustomEvent("snapshot", { detail: snapshot }));
   }
 
