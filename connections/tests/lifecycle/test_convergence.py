@@ -295,6 +295,28 @@ def test_wrong_phone_is_logged_out_although_its_connection_broke(
     machine.teardown()
 
 
+def test_wrong_phone_that_a_dead_worker_left_is_logged_out_unheard() -> None:
+    machine = new_machine()
+    machine.set_expected(0, NUMBERS[2])
+    machine.reconnect(0, Method.QR)
+    machine.reconcile(machine.ids[0])
+    machine.run_until_offered(0, "scan")
+    for step in ("scan", NUMBERS[0]):
+        machine.run_until_offered(0, step)
+        machine.world.take(machine.ids[0], step)
+    machine.run_until_offered(0, "connected")
+    machine.disturb(0, "kill -9")
+    machine.poll()
+    (left,) = machine.world.stores
+    machine.reconnect(0, Method.QR)
+    machine.reconcile(machine.ids[0])
+    machine.run_until_offered(0, "scan")
+    assert left not in machine.world.stores
+    assert left not in machine.world.resumed
+    assert not machine.world.devices
+    machine.teardown()
+
+
 def test_timeout_at_the_moment_of_the_link_deletes_nothing() -> None:
     machine = new_machine()
     machine.reconnect(0, Method.QR)

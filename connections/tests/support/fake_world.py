@@ -133,6 +133,8 @@ class World:
         self.backend = FakeStores()
         self.stores = self.backend.content
         self.damaged = self.backend.damaged
+        # What these received is stored as their organization's.
+        self.resumed: list[Key] = []
         self.devices: set[Key] = set()  # registered at WhatsApp
         self.banned: dict[Key, datetime] = {}  # to the end of the ban
         self.proxied: set[int] = set()  # organizations with a proxy of their own
@@ -209,6 +211,7 @@ class World:
     async def open(
         self, connection_id: int, store: str, dedicated: bool = False, proxy: str = ""
     ) -> ClientHandle:
+        self.resumed.append((connection_id, store))
         start = partial(self.start_client, (connection_id, store), pairing=False)
         return (await self._call(start, CLIENT_FAILURES)).handle
 

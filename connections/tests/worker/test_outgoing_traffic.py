@@ -91,7 +91,7 @@ class Client:
 class Host:
     """Takes the commands of one client, and answers when a test says so."""
 
-    pid, client_count, stuck = 1, 1, False
+    pid, client_count, stuck, must_stay = 1, 1, False, False
 
     def __init__(self) -> None:
         self.orphaned_stores: set[str] = set()

@@ -59,13 +59,14 @@ async def log_out(owned: OwnedConnection, connection: Connection) -> LogoutProbl
 async def log_out_leftovers(owned: OwnedConnection, keep: Collection[str]) -> LogoutProblem | None:
     """Log out devices in stores that abandoned attempts have left.
 
+    Such a store may be of a phone that was refused, so what WhatsApp brings meanwhile is dropped.
     Return None on success or when there were none, else the problem.
     """
     problem = None
     for store in await owned.run_in_thread(
         _other_linked_stores, owned.context.stores, owned.id, keep
     ):
-        problem = await _log_out(owned, store) or problem
+        problem = await log_out_refused(owned, store) or problem
     return problem
 
 
