@@ -53,9 +53,9 @@ class Messages:
         return media_files.read(name)
 
     def media_to_fetch(
-        self, connection_ids: Collection[int], limit: int
+        self, connection_ids: Collection[int]
     ) -> tuple[list[MediaFetch], datetime | None]:
-        return media_actions.to_fetch(connection_ids, limit)
+        return media_actions.to_fetch(connection_ids)
 
     def record_media(self, media: MediaFetch, path: Path) -> None:
         media_actions.record_fetched(media, path)

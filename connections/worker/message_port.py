@@ -148,11 +148,11 @@ class MessagePort(Protocol):
         """Yield the content of a file in the storage. Raises FileNotFoundError."""
 
     def media_to_fetch(
-        self, connection_ids: Collection[int], limit: int
+        self, connection_ids: Collection[int]
     ) -> tuple[list[MediaFetch], datetime | None]:
-        """Return media that is due, at most one for each of these connections.
+        """Return media that is due, one for each of these connections that has some.
 
-        Where none is, also when the next one will be.
+        And when the first of the others will have some.
         """
 
     def record_media(self, media: MediaFetch, path: Path) -> None:

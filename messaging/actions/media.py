@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Min, Q, Sum
 from django.utils import timezone
 
 from connections.worker.message_port import MediaFetch
@@ -85,27 +85,27 @@ def delete(organization_id: int, public_id: str) -> None:
     media.delete()
 
 
-def to_fetch(
-    connection_ids: Collection[int], limit: int
-) -> tuple[list[MediaFetch], datetime | None]:
-    """Return media that is due, at most one for each of these organizations.
+def to_fetch(connection_ids: Collection[int]) -> tuple[list[MediaFetch], datetime | None]:
+    """Return media that is due, one for each of these organizations that has some.
 
-    Where none is, also when the next one will be.
+    And when the first of the others will have some. However much of one waits, it keeps no other
+    out.
     """
-    now = timezone.now()
     pending = Media.objects.filter(
         organization__in=connection_ids, state=State.PENDING, next_try_at__isnull=False
     )
-    rows = list(pending.order_by("next_try_at", "pk").defer("filename")[: 10 * limit])
-    first: dict[int, Media] = {}
-    for media in rows:
-        if media.next_try_at is not None and media.next_try_at <= now:
-            first.setdefault(media.organization_id, media)
-    found = [
+    due = Q(next_try_at__lte=timezone.now())
+    firsts = pending.values("organization").annotate(
+        next_at=Min("next_try_at"), due=Min("pk", filter=due)
+    )
+    found = list(firsts.order_by().values_list("due", "next_at"))
+    ids = [pk for pk, _ in found if pk is not None]
+    rows = Media.objects.filter(pk__in=ids).defer("filename") if ids else ()
+    fetches = [
         MediaFetch(media.pk, media.organization_id, media.source or "", max_bytes())
-        for media in list(first.values())[:limit]
+        for media in sorted(rows, key=lambda media: media.pk)
     ]
-    return found, rows[0].next_try_at if rows and not found else None
+    return fetches, min((at for pk, at in found if pk is None), default=None)
 
 
 def record_fetched(fetch: MediaFetch, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import MediaFetch
@@ -15,34 +16,79 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
 DOWNLOAD_SECONDS = 120.0
+# The library holds each file in memory.
 MAX_CONCURRENT = 10
 
 
 class Downloads:
-    """Fetches media that is pending, some at once, one at a time for each connection."""
+    """Fetches media that is due: one file at a time for each connection, many connections at once.
+
+    A download that WhatsApp does not answer holds up its own connection alone.
+    """
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
         self._timer = PollTimer(LOOK_SECONDS)
+        self._fetchers: dict[int, asyncio.Task[None]] = {}
+        # Connections take turns: each waits anew for each of its files.
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     def wake(self) -> None:
         """Look for media to fetch soon."""
         self._timer.wake()
 
-    async def run_round(self) -> None:
-        """Fetch what is due now, and sleep."""
+    async def run(self) -> None:
+        """Fetch what is due, until cancelled."""
+        try:
+            while True:
+                next_at = await self._look()
+                await self._timer.wait(seconds_until(next_at))
+        finally:
+            fetchers = list(self._fetchers.values())
+            for fetcher in fetchers:
+                fetcher.cancel()
+            await asyncio.gather(*fetchers, return_exceptions=True)
+
+    async def _look(self) -> datetime | None:
+        """Start to fetch for the connections that have something due.
+
+        Return when one of the others will have, as far as is known.
+        """
         context = self._context
-        clients = context.connected_clients()
-        due: list[MediaFetch] = []
-        next_at = None
-        if clients and context.lease_held():
-            due, next_at = await context.db(
-                context.port.media_to_fetch, list(clients), MAX_CONCURRENT
-            )
-            await asyncio.gather(
-                *(self._fetch(clients[media.connection_id], media) for media in due)
-            )
-        await self._timer.wait(0.0 if due else seconds_until(next_at))
+        idle = [pk for pk in context.connected_clients() if pk not in self._fetchers]
+        if not idle or not context.lease_held():
+            return None
+        due, next_at = await context.db(context.port.media_to_fetch, idle)
+        for media in due:
+            self._start_fetcher(media)
+        return next_at
+
+    def _start_fetcher(self, media: MediaFetch) -> None:
+        pk = media.connection_id
+
+        def end(_: object) -> None:
+            del self._fetchers[pk]
+            self._timer.wake()  # A look tells when the next is due.
+
+        fetcher = asyncio.create_task(self._fetch_due(media), name=f"fetch media {pk}")
+        self._fetchers[pk] = fetcher
+        fetcher.add_done_callback(end)
+
+    async def _fetch_due(self, media: MediaFetch) -> None:
+        """Fetch media, and then what else of its connection is due."""
+        context, pk = self._context, media.connection_id
+        due = [media]
+        try:
+            while due:
+                async with self._slots:
+                    client = context.connected_clients().get(pk)
+                    if client is None or not context.lease_held():
+                        return
+                    await self._fetch(client, due[0])
+                due, _ = await context.db(context.port.media_to_fetch, [pk])
+        except Exception:
+            # It is due again later.
+            logger.exception("media could not be stored", extra={"organization": pk})
 
     async def _fetch(self, client: ClientHandle, media: MediaFetch) -> None:
         context = self._context
@@ -53,10 +99,5 @@ class Downloads:
                 await context.db(context.port.record_media_failure, media, done.error)
             else:
                 await context.db(context.port.record_media, media, path)
-        except Exception:
-            # It is due again later.
-            logger.exception(
-                "media could not be stored", extra={"organization": media.connection_id}
-            )
         finally:
             path.unlink(missing_ok=True)

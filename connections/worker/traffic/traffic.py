@@ -78,7 +78,7 @@ class MessageTraffic:
             "recover messages": self._outgoing.recover,
             "read spools": self._incoming.read_leftovers,
             "tell what was read": self._signals.run_round,
-            "fetch media": self._downloads.run_round,
+            "fetch media": self._downloads.run,
             "find lost messages": self._lost.run_round,
             "look at connected clients": self._look_at_connected,
             "maintain messages": self._maintain,

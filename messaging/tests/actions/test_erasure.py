@@ -103,7 +103,7 @@ def test_files_of_the_person_are_deleted_and_shared_ones_stay(
 
 def test_file_that_is_being_fetched_is_not_kept(linked: Linked, tmp_path: Path) -> None:
     linked.store(message(ANA, type="image", image={"size": 3}, media="c291cmNl"))
-    [fetch], _ = media_actions.to_fetch([linked.pk], 5)
+    [fetch], _ = media_actions.to_fetch([linked.pk])
     erase(linked)
     fetched = tmp_path / "fetched"
     fetched.write_bytes(b"abc")

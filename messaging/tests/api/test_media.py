@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -351,7 +352,7 @@ def file_with(folder: Path, content: bytes) -> Path:
 
 
 def due(organization: Organization) -> list[MediaFetch]:
-    return Messages().media_to_fetch([organization.pk], 10)[0]
+    return Messages().media_to_fetch([organization.pk])[0]
 
 
 def test_fetched_media_is_stored_with_its_event(
@@ -394,7 +395,7 @@ def test_other_failure_is_tried_again_and_given_up_at_last(
     for _ in range(actions.MAX_TRIES - 1):
         Messages().record_media_failure(fetch, "failed")
         assert due(organization) == [] and not Event.objects.exists()
-        next_at = Messages().media_to_fetch([organization.pk], 10)[1]
+        next_at = Messages().media_to_fetch([organization.pk])[1]
         assert next_at == Media.objects.get().next_try_at
     Messages().record_media_failure(fetch, "failed")
     assert Media.objects.get().state == "failed"
@@ -427,10 +428,33 @@ def test_media_is_fetched_one_at_a_time_for_each_organization(
             next_try_at=received.media.next_try_at,  # type: ignore[union-attr]
         )
     both = [organization.pk, other_organization.pk]
-    found, next_at = Messages().media_to_fetch(both, 10)
+    found, next_at = Messages().media_to_fetch(both)
     assert [fetch.connection_id for fetch in found] == both
     assert next_at is None
-    assert len(Messages().media_to_fetch(both, 1)[0]) == 1
+
+
+def test_many_files_of_one_organization_keep_no_other_out(
+    organization: Organization, other_organization: Organization
+) -> None:
+    now = timezone.now()
+
+    def pending(owner: Organization, wait: timedelta = timedelta(0)) -> Media:
+        return Media(organization=owner, source="aGk=", next_try_at=now + wait)
+
+    Media.objects.bulk_create([pending(organization) for _ in range(150)])
+    Media.objects.bulk_create([pending(other_organization)])
+    both = [organization.pk, other_organization.pk]
+    found, _ = Messages().media_to_fetch(both)
+    assert [fetch.connection_id for fetch in found] == both
+
+
+def test_time_of_the_next_file_is_told_beside_those_that_are_due(
+    organization: Organization, other_organization: Organization, received: Message
+) -> None:
+    later = timezone.now() + timedelta(seconds=10)
+    Media.objects.create(organization=other_organization, source="aGk=", next_try_at=later)
+    found, next_at = Messages().media_to_fetch([organization.pk, other_organization.pk])
+    assert ([fetch.connection_id for fetch in found], next_at) == ([organization.pk], later)
 
 
 def test_fetched_media_that_is_too_large_fails_at_once(
