@@ -113,10 +113,14 @@ async def test_media_of_a_person_is_downloaded_as_it_is(linked: Linked, tmp_path
         assert (line["type"], line[kind]["size"]) == (kind, len(content))
         assert {name: line[kind].get(name) for name in value} == value
         path = tmp_path / kind
+        path.touch(0o600)
         done = await linked.client.download(line["media"], str(path), LIMIT, SECONDS)
         assert done == Downloaded("", len(content), value["mime_type"])
         assert path.read_bytes() == content
         assert path.stat().st_mode & 0o777 == 0o600
+    path.unlink()
+    done = await linked.client.download(line["media"], str(path), LIMIT, SECONDS)
+    assert (done.error, path.exists()) == ("failed", False), "its worker waits for it no more"
 
 
 async def test_media_that_is_gone_or_too_large_writes_no_file(
@@ -125,12 +129,13 @@ async def test_media_that_is_gone_or_too_large_writes_no_file(
     data = base64.b64encode(bytes(1000)).decode()
     line = await linked.receive("image", {"mime_type": "image/jpeg", "data": data})
     path = tmp_path / "file"
+    path.touch()
     done = await linked.client.download(line["media"], str(path), 999, SECONDS)
     assert done == Downloaded("too_large")
     simulator.control.arm("media_error", status=404)
     done = await linked.client.download(line["media"], str(path), LIMIT, SECONDS)
     assert done == Downloaded("gone")
-    assert not path.exists()
+    assert path.read_bytes() == b""
 
 
 async def test_media_larger_than_its_message_says_is_not_downloaded(
@@ -143,6 +148,7 @@ async def test_media_larger_than_its_message_says_is_not_downloaded(
     message = e2e.Message.FromString(base64.b64decode(line["media"]))
     message.documentMessage.fileLength = 1
     path = tmp_path / "file"
+    path.touch()
 
     async def download() -> Downloaded:
         media = base64.b64encode(message.SerializeToString()).decode()
@@ -151,7 +157,7 @@ async def test_media_larger_than_its_message_says_is_not_downloaded(
     assert await download() == Downloaded("too_large")
     message.documentMessage.directPath = ".example" + message.documentMessage.directPath
     assert await download() == Downloaded("failed")
-    assert not path.exists()
+    assert path.read_bytes() == b""
 
 
 async def test_media_that_cannot_be_uploaded_is_not_sent(

@@ -14,12 +14,14 @@ from typing import Any, cast
 import pytest
 from pytest_django import Settings
 
+from connections.actions import Fence
 from connections.tests.support.traffic import call, traffic_context
 from connections.tests.support.virtual_time import run_in_virtual_time
 from connections.worker.hosts.answers import Downloaded
-from connections.worker.message_port import MediaFetch
+from connections.worker.message_port import MediaFetch, Outgoing
 from connections.worker.traffic import downloads
 from connections.worker.traffic.downloads import Downloads
+from connections.worker.traffic.media import INCOMING, OUTGOING, plain_file, remove_strays
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -140,8 +142,39 @@ def test_stop_ends_downloads_and_leaves_no_file(data_dir: Path) -> None:
     async def run() -> None:
         async with fetching(waiting, A) as clients:
             await asyncio.sleep(1)
-            assert list((data_dir / "incoming").iterdir())
+            assert list((data_dir / INCOMING).iterdir())
         assert clients[A].running == 0
 
     run_in_virtual_time(run)
-    assert not list((data_dir / "incoming").iterdir())
+    assert not list((data_dir / INCOMING).iterdir())
+
+
+def test_start_removes_what_a_killed_worker_left_and_nothing_else(data_dir: Path) -> None:
+    waiting = Waiting({A: ["hangs"]})
+
+    async def run() -> None:
+        async with fetching(waiting, A):
+            await asyncio.sleep(1)
+            (used,) = (data_dir / INCOMING).iterdir()
+            strays = [data_dir / INCOMING / "stray", data_dir / OUTGOING / "stray"]
+            for stray in strays:
+                stray.parent.mkdir(exist_ok=True)
+                stray.write_bytes(b"a picture")
+            async with fetching(Waiting({})):
+                await asyncio.sleep(1)
+            assert not any(stray.exists() for stray in strays)
+            assert used.exists(), "another worker waits for it"
+
+    run_in_virtual_time(run)
+
+
+async def test_file_of_a_message_is_plain_only_while_it_is_sent(data_dir: Path) -> None:
+    port = SimpleNamespace(read_media=lambda name: iter([b"a ", b"picture"]))
+    outgoing = Outgoing(1, Fence(A, 1, 1), {"type": "image", "image": {}}, media="stored")
+    async with plain_file(traffic_context(port), outgoing) as content:
+        path = Path(content["image"]["path"])
+        assert path.read_bytes() == b"a picture"
+        assert path.stat().st_mode & 0o777 == 0o600
+        remove_strays()
+        assert path.exists()
+    assert not path.exists()

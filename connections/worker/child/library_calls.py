@@ -265,7 +265,8 @@ class LibraryCalls:
             raise CallFailed("gone" if any(text in error for text in GONE) else "failed")
         if len(data) > limit:
             raise CallFailed("too_large")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        # The worker made the file, and has removed it if it does not wait for it any more.
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
         with open(descriptor, "wb") as file:
             file.write(data)
         return len(data), part.mimetype

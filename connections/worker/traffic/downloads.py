@@ -10,7 +10,7 @@ from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import MediaFetch
 from connections.worker.polling import PollTimer, seconds_until
 from connections.worker.traffic.context import TrafficContext
-from connections.worker.traffic.media import new_file
+from connections.worker.traffic.media import INCOMING, remove_strays, temporary_file
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Downloads:
 
     async def run(self) -> None:
         """Fetch what is due, until cancelled."""
+        await self._context.to_thread(remove_strays)
         try:
             while True:
                 next_at = await self._look()
@@ -92,12 +93,9 @@ class Downloads:
 
     async def _fetch(self, client: ClientHandle, media: MediaFetch) -> None:
         context = self._context
-        path = await context.to_thread(new_file, "incoming")
-        try:
+        async with temporary_file(context, INCOMING) as path:
             done = await client.download(media.source, str(path), media.limit, DOWNLOAD_SECONDS)
             if done.error:
                 await context.db(context.port.record_media_failure, media, done.error)
             else:
                 await context.db(context.port.record_media, media, path)
-        finally:
-            path.unlink(missing_ok=True)
