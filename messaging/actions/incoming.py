@@ -182,7 +182,11 @@ class _Inbox:
         if not record["from_me"] and (
             contact.last_received_at is None or contact.last_received_at < at
         ):
-            contact.last_received_at = at
+            if record.get("group"):
+                # Who writes in a group has not written to us, and gets no "answers".
+                contact.on_whatsapp = True
+            else:
+                contact.last_received_at = at
             contact.name = storable(record.get("push_name")) or contact.name
             self._changed_contacts[contact.pk] = contact
         return contact
@@ -245,7 +249,7 @@ class _Inbox:
             HandledId(organization_id=self._organization_id, whatsapp_id=whatsapp_id)
             for whatsapp_id in self._newly_handled
         )
-        save_rows(self._changed_contacts.values(), ["last_received_at", "name"])
+        save_rows(self._changed_contacts.values(), ["last_received_at", "name", "on_whatsapp"])
         written = [*self._created, *self._changed.values()]
         media = [message.media for message in written if message.media is not None]
         Media.objects.bulk_create([found for found in media if found.pk is None])

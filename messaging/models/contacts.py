@@ -32,7 +32,7 @@ class Contact(models.Model):
     resolved_at = models.DateTimeField(
         null=True, help_text="When WhatsApp was last asked about the number."
     )
-    last_received_at = models.DateTimeField(null=True)
+    last_received_at = models.DateTimeField(null=True)  # to this organization, not in a group
     last_sent_at = models.DateTimeField(null=True)
     first_written_at = models.DateTimeField(
         null=True,

@@ -14,7 +14,7 @@ from connections.worker.message_port import Outgoing
 from messaging.actions import dispatch, expiry, maintenance
 from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
 from messaging.tests.support.linked import ANA, BEA, CARL, Linked, age, reread
-from messaging.tests.support.records import message
+from messaging.tests.support.records import group_message, message
 from organizations.models import Organization
 
 State = Message.State
@@ -148,6 +148,26 @@ def test_only_answers_leave_while_whatsapp_restricts_the_number(linked: Linked) 
     assert linked.take() is None
     Outbox.objects.update(replies_only_until=timezone.now())
     assert [linked.send_next(), linked.send_next()] == [known, cold]
+
+
+def test_member_of_a_group_who_never_wrote_to_us_is_written_to_as_a_stranger(
+    linked: Linked, settings: Settings
+) -> None:
+    MessagingSettings.objects.create(organization=linked.organization, groups=True)
+    settings.NEW_RECIPIENTS_PER_DAY = 1
+    linked.store(group_message(ANA))
+    Outbox.objects.update(replies_only_until=timezone.now() + timedelta(minutes=5))
+    queued = linked.enqueue(ANA)
+    assert linked.take() is None, "it is no answer"
+    Outbox.objects.update(replies_only_until=None)
+    linked.enqueue(BEA)
+    assert [linked.send_next(), linked.take()] == [queued, None], "it counts as a new recipient"
+    # The number is WhatsApp's own, and the name is known.
+    assert (queued.contact.wa_id, queued.contact.name) == (ANA, "Ana")
+    linked.store(message(ANA))
+    Outbox.objects.update(replies_only_until=timezone.now() + timedelta(minutes=5))
+    answer = linked.enqueue(ANA)
+    assert linked.take() == answer
 
 
 def test_next_message_waits_for_the_gap(linked: Linked, settings: Settings) -> None:
