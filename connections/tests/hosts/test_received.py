@@ -264,6 +264,18 @@ def test_other_messages_are_named() -> None:
     assert line(event(e2e().Message()))["type"] == "protocol"
 
 
+def test_message_of_a_type_that_the_library_does_not_know_is_seen() -> None:
+    newer = e2e().Message.FromString(b"\xba\x3e\x02\x0a\x00")
+    assert line(event(newer))["unsupported"] == {"field": "999"}
+    # In a group it may bring the sender's key along; the key alone is nothing that a person wrote.
+    key = e2e().Message(senderKeyDistributionMessage=e2e().SenderKeyDistributionMessage())
+    assert line(event(key))["type"] == "protocol"
+    newer.MergeFrom(key)
+    assert line(event(newer))["type"] == "unsupported"
+    newer.conversation = "hello"
+    assert line(event(newer))["text"] == {"body": "hello"}
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -50,9 +50,19 @@ def _typed(message: Any, source: Any) -> Found:
         return {"type": kind, kind: value, "context": context}
     if name.startswith("poll"):
         return {"type": "poll", "poll": {"field": name}}
+    if not name and (number := _unknown_field(message)):
+        return {"type": "unsupported", "unsupported": {"field": number}}
     if not name or name in PROTOCOL:
         return {"type": "protocol", "protocol": {"name": name or "none"}}
     return {"type": "unsupported", "unsupported": {"field": name}}
+
+
+def _unknown_field(message: Any) -> str:
+    """Return the number of a field that is newer than the library's definition, "" without any."""
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    fields = UnknownFieldSet(message)
+    return str(fields[0].field_number) if len(fields) else ""
 
 
 def text_of(message: Any) -> str:
