@@ -60,5 +60,5 @@ async def test_call_without_an_open_client_answers_at_once(
     assert await client.resolve(["+1"], SECONDS) == Resolved("not_connected")
     assert (await client.download("", str(tmp_path / "x"), 1, SECONDS)).error == "failed"
     client.typing("1@lid", on=True)
-    client.mark_read(["1"], "1@lid", "1@lid")
+    assert await client.mark_read(["1"], "1@lid", "1@lid", False, SECONDS) == "not_connected"
     assert host.alive

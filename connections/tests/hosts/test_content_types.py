@@ -241,11 +241,14 @@ async def test_person_sees_that_messages_are_read_played_and_typed(
     linked: Linked, simulator: Simulator
 ) -> None:
     line = await linked.receive("text", {"body": "hello"})
-    linked.client.mark_read([line["id"]], line["chat"], line["sender"])
+    client = linked.client
+    read = await client.mark_read([line["id"]], line["chat"], line["sender"], False, SECONDS)
+    assert read == ""
     voice = {**MEDIA["audio"], "data": base64.b64encode(b"voice").decode()}
     played = await linked.receive("audio", voice)
-    linked.client.mark_read([played["id"]], played["chat"], played["sender"], played=True)
-    linked.client.typing(line["chat"], on=True)
+    chat, sender = played["chat"], played["sender"]
+    assert await client.mark_read([played["id"]], chat, sender, True, SECONDS) == ""
+    client.typing(line["chat"], on=True)
     # One client's calls are made in order, so the answer comes after them.
     assert (await linked.client.resolve([f"+{PERSON}"], SECONDS)).error == ""
     sent = {message["id"]: message for message in simulator.control.sent(NUMBER)}

@@ -86,7 +86,8 @@ class Organization:
             case 1:
                 self._client.typing(chat, on=True)
             case 2:
-                self._client.mark_read(["3EB0AAAA"], chat, chat)
+                error = await self._client.mark_read(["3EB0AAAA"], chat, chat, False, SECONDS)
+                assert error == ""
             case 3:
                 await asyncio.sleep(chance.random() / 2)
             case _:

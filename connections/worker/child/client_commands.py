@@ -14,7 +14,7 @@ _UNSENT = {"id": "", "at": 0, "error": "not_connected", "code": 0, "maybe_sent":
 _ANSWERS: dict[str, Event] = {
     "send": {"event": "send_done", **_UNSENT},
     "resolve": {"event": "resolve_done", "error": "not_connected", "found": {}},
-    "mark_read": {"event": "call_failed", "what": "mark_read", "error": "not_connected"},
+    "mark_read": {"event": "mark_read_done", "error": "not_connected"},
     "typing": {"event": "call_failed", "what": "typing", "error": "not_connected"},
     "download": {"event": "download_done", "error": "failed", "size": 0, "mime_type": ""},
     "trim_spool": {"event": "spool_trimmed", "dropped": 0},
@@ -35,7 +35,11 @@ def execute(
         client.calls.resolve(command["resolve"], command["numbers"])
     elif what == "mark_read":
         client.calls.mark_read(
-            command["ids"], command["chat"], command["sender"], command["played"]
+            command["mark_read"],
+            command["ids"],
+            command["chat"],
+            command["sender"],
+            command["played"],
         )
     elif what == "typing":
         client.calls.typing(command["chat"], command["on"])

@@ -12,9 +12,10 @@ host loads the Go library and then reads commands from its socket, one JSON line
     {"do": "send", "ref": 1, "send": "7", "content": {"to": {"user": "…", "server": "…"} or null for
      the linked number, "secret": "…", "type": "text", "text": {"body": "…"}, "context": null}}
     {"do": "resolve", "ref": 1, "resolve": "8", "numbers": ["+…"]}
-    {"do": "mark_read", "ref": 1, "ids": ["…"], "chat": "…", "sender": "…", "played": false}
+    {"do": "mark_read", "ref": 1, "mark_read": "9", "ids": ["…"], "chat": "…", "sender": "…",
+     "played": false}
     {"do": "typing", "ref": 1, "chat": "…", "on": true}
-    {"do": "download", "ref": 1, "download": "9", "media": BASE64, "path": "/…", "limit": 1000}
+    {"do": "download", "ref": 1, "download": "10", "media": BASE64, "path": "/…", "limit": 1000}
     {"do": "trim_spool", "ref": 1, "upto": 1000}
     {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}    {"do": "ping", "ref": 0}
 

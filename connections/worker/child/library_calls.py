@@ -185,8 +185,8 @@ class LibraryCalls:
             result[number] = {"lid": lid, "phone": phone}
         return result
 
-    def mark_read(self, ids: list[str], chat: str, sender: str, played: bool) -> None:
-        """Tell the sender that messages were read, or played."""
+    def mark_read(self, key: str, ids: list[str], chat: str, sender: str, played: bool) -> None:
+        """Tell the sender that messages were read, or played; "mark_read_done" answers."""
 
         def call() -> bytes:
             to, by = messages.parse_jid(chat), messages.parse_jid(sender)
@@ -198,10 +198,13 @@ class LibraryCalls:
             )
             return found
 
-        self._put_quiet("mark_read", call)
+        def answer(error: str) -> None:
+            self._emit({"event": "mark_read_done", "mark_read": key, "error": error})
+
+        self._put(call, answer)
 
     def typing(self, chat: str, on: bool) -> None:
-        """Show the chat that this account types, or does not any more."""
+        """Show the chat that this account types, or does not any more; "call_failed" if not."""
 
         def call() -> bytes:
             to = messages.parse_jid(chat)
@@ -209,27 +212,27 @@ class LibraryCalls:
             found: bytes = self._go.SendChatPresence(self._client, to, len(to), state, TYPES_TEXT)
             return found
 
-        self._put_quiet("typing", call)
+        def answer(error: str) -> None:
+            if error:
+                self._emit({"event": "call_failed", "what": "typing", "error": error})
 
-    def _put_quiet(self, what: str, call: Callable[[], bytes]) -> None:
-        """Queue a call that is answered only when it fails, with "call_failed"."""
+        self._put(call, answer)
 
-        def fail(error: str) -> None:
-            self._emit({"event": "call_failed", "what": what, "error": error})
+    def _put(self, call: Callable[[], bytes], answer: Callable[[str], None]) -> None:
+        """Queue a call that returns the library's error. `answer` gets ours, "" for none."""
 
         def run() -> None:
             try:
                 with self._call():
                     error = call().decode(errors="replace")
             except CallFailed as failed:
-                fail(str(failed))
+                answer(str(failed))
             except Exception:
-                fail("failed")
+                answer("failed")
             else:
-                if error:
-                    fail(go_errors.call_error(error))
+                answer(go_errors.call_error(error) if error else "")
 
-        self._queries.put(run, lambda: fail("stopped"))
+        self._queries.put(run, lambda: answer("stopped"))
 
     # --- Downloads -------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ KEYS = {
     "uploaded": "send",
     "send_done": "send",
     "resolve_done": "resolve",
+    "mark_read_done": "mark_read",
     "download_done": "download",
     "spool_trimmed": "",
 }

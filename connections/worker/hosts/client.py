@@ -211,10 +211,23 @@ class ClientHandle:
             return Downloaded("lost")
         return Downloaded(answer["error"], answer["size"], answer["mime_type"])
 
-    def mark_read(self, ids: list[str], chat: str, sender: str, played: bool = False) -> None:
-        """Tell the sender of messages that they were read, or played."""
-        command = {"do": "mark_read", "ids": ids, "chat": chat, "sender": sender, "played": played}
-        self.host.send({**command, "ref": self.ref})
+    async def mark_read(
+        self, ids: list[str], chat: str, sender: str, played: bool, seconds: float
+    ) -> str:
+        """Tell the sender of messages that they were read, or played, within `seconds`.
+
+        Return "" or the error: not_connected · timed_out · lost · stopped · failed.
+        """
+        if self._ended or self._closed:
+            return "not_connected"
+        key = self._answers.new_key()
+        command: Event = {"do": "mark_read", "mark_read": key, "ids": ids, "chat": chat}
+        command |= {"sender": sender, "played": played}
+        try:
+            answer = await self._ask(command, "mark_read_done", key, seconds)
+        except TimeoutError:
+            return "timed_out"
+        return str(answer["error"]) if answer else "lost"
 
     def typing(self, chat: str, on: bool) -> None:
         """Show the chat that this account types, or does not any more."""

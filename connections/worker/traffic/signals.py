@@ -2,41 +2,132 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
+from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import ReadMark
 from connections.worker.polling import PollTimer
+from connections.worker.tasks.context import loop_time
 from connections.worker.traffic.context import TrafficContext
 
+logger = logging.getLogger(__name__)
+
 LOOK_SECONDS = 1.0
+# The library asks WhatsApp for the account's settings first, and gives up by itself after 75 s.
+MARK_SECONDS = 90.0
+# How long a connection rests whose marks WhatsApp did not take, twice as long each time.
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 5.0, 60.0
+# How often it is told of marks that it does not take, before they are given up.
+MAX_TRIES = 20
+# Errors of a client that is about to lose its connection; they say nothing about the marks.
+AWAY = frozenset({"not_connected", "lost", "stopped"})
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A rest of a connection. `tries`: how often WhatsApp did not take its marks, in a row."""
+
+    until: float = 0.0
+    seconds: float = FIRST_REST_SECONDS / 2
+    tries: int = 0
 
 
 class Signals:
-    """Passes on read marks, which are stored, and typing, which is not."""
+    """Passes on read marks, which are stored, and typing, which is not.
+
+    Marks stay pending until WhatsApp has taken them. Each connection is told by a task of its own.
+    """
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
         self._timer = PollTimer(LOOK_SECONDS)
+        self._tellers: dict[int, asyncio.Task[None]] = {}
+        self._rests: dict[int, Rest] = {}
 
     def wake(self) -> None:
         """Look for read marks soon."""
         self._timer.wake()
 
-    async def run_round(self) -> None:
-        """Pass on the read marks that wait, and sleep."""
-        context = self._context
-        clients = context.connected_clients()
-        marks = []
+    async def run(self) -> None:
+        """Pass on the read marks that wait, until cancelled."""
+        try:
+            while True:
+                await self._timer.wait(await self._look())
+        finally:
+            tellers = list(self._tellers.values())
+            for teller in tellers:
+                teller.cancel()
+            await asyncio.gather(*tellers, return_exceptions=True)
+
+    async def _look(self) -> float | None:
+        """Start to tell of the marks that wait. Return the seconds until a rest ends."""
+        context, now = self._context, loop_time()
+        resting = {pk: rest.until for pk, rest in self._rests.items() if rest.until > now}
+        busy = self._tellers.keys() | resting.keys()
+        clients = {pk: found for pk, found in context.connected_clients().items() if pk not in busy}
         if clients and context.lease_held():
             marks = await context.db(context.port.pending_marks, list(clients))
-            for _, found in groupby(marks, ReadMark.group_key):
-                group = list(found)
-                first, ids = group[0], [mark.whatsapp_id for mark in group]
-                client = clients[first.connection_id]
-                client.mark_read(ids, first.chat, first.sender, first.played)
-            if marks:
-                await context.db(context.port.end_marks, marks)
-        await self._timer.wait(0.0 if marks else None)
+            marks = sorted(marks, key=ReadMark.group_key)
+            for pk, found in groupby(marks, lambda mark: mark.connection_id):
+                self._start_teller(pk, clients[pk], list(found))
+        return min(resting.values()) - now if resting else None
+
+    def _start_teller(self, pk: int, client: ClientHandle, marks: Sequence[ReadMark]) -> None:
+        def end(_: object) -> None:
+            del self._tellers[pk]
+            self._timer.wake()  # Others may wait behind these.
+
+        teller = asyncio.create_task(self._tell(pk, client, marks), name=f"tell what was read {pk}")
+        self._tellers[pk] = teller
+        teller.add_done_callback(end)
+
+    async def _tell(self, pk: int, client: ClientHandle, marks: Sequence[ReadMark]) -> None:
+        """Tell WhatsApp of a connection's marks, which are in the order of their groups."""
+        told: list[ReadMark] = []
+        failed: list[ReadMark] = []
+        error = ""
+        for _, found in groupby(marks, ReadMark.group_key):
+            group = list(found)
+            first, ids = group[0], [mark.whatsapp_id for mark in group]
+            answer = await client.mark_read(
+                ids, first.chat, first.sender, first.played, MARK_SECONDS
+            )
+            (failed if answer else told).extend(group)
+            error = answer or error
+            if answer and answer != "failed":
+                break  # The others would not pass either.
+        try:
+            await self._record(pk, told, failed, error)
+        except Exception:
+            logger.exception("read marks could not be recorded", extra={"organization": pk})
+            self._rest(pk, tries=0)
+
+    async def _record(
+        self, pk: int, told: Sequence[ReadMark], failed: Sequence[ReadMark], error: str
+    ) -> None:
+        """End the marks that were told. Let the connection rest after a failure, or give up."""
+        context = self._context
+        rest = self._rests.get(pk, Rest())
+        tries = rest.tries + (error not in AWAY)
+        given_up = failed if tries >= MAX_TRIES else ()
+        if ended := [*told, *given_up]:
+            await context.db(context.port.end_marks, ended)
+        if given_up:
+            about = {"organization": pk, "count": len(given_up), "why": error}
+            logger.warning("WhatsApp does not take read marks", extra=about)
+        if error and not given_up:
+            self._rest(pk, tries)
+        else:
+            self._rests.pop(pk, None)
+
+    def _rest(self, pk: int, tries: int) -> None:
+        """Leave a connection alone for a while, longer each time."""
+        seconds = min(2 * self._rests.get(pk, Rest()).seconds, LONGEST_REST_SECONDS)
+        self._rests[pk] = Rest(loop_time() + seconds, seconds, tries)
 
     async def show_typing(self, connection_id: int, contact_id: int, typing: bool) -> None:
         """Show a contact that the organization types, if it is connected here."""

@@ -77,7 +77,7 @@ class MessageTraffic:
             "send messages": self._outgoing.run,
             "recover messages": self._outgoing.recover,
             "read spools": self._incoming.read_leftovers,
-            "tell what was read": self._signals.run_round,
+            "tell what was read": self._signals.run,
             "fetch media": self._downloads.run,
             "find lost messages": self._lost.run_round,
             "look at connected clients": self._look_at_connected,
