@@ -16,8 +16,6 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 WORKERS = "workers"
-OUTBOXES = "outboxes"
-"""Workers listen to it for messages to send."""
 WORK = "work"
 """Workers listen to it for work of other kinds (connections/worker/polling.py)."""
 ALL_CONNECTIONS_GROUP = "connections"
@@ -30,7 +28,10 @@ def connection_group(connection_id: int) -> str:
 
 
 def outbox_group(connection_id: int) -> str:
-    """Return the name of the group of those who watch what one organization sends."""
+    """Return the name of the group for what one organization sends.
+
+    In it are its open pages, and the worker that has its connection.
+    """
     return f"outbox.{connection_id}"
 
 
@@ -45,15 +46,15 @@ def notify_requested(connection_id: int) -> None:
 
 
 def notify_outbox(connection_id: int) -> None:
-    """Notify workers and open pages, on commit, that an organization has a message to send."""
-    _on_commit(connection_id, OUTBOXES, outbox_group(connection_id))
+    """Notify, on commit, the worker of an organization and its pages of a message to send."""
+    _on_commit(connection_id, outbox_group(connection_id))
 
 
 def notify_typing(connection_id: int, contact_id: int, typing: bool) -> None:
-    """Let workers show a contact that an organization types, or does not any more."""
+    """Let its worker show a contact that an organization types, or does not any more."""
     message = {"type": "outbox.typing", "connection": connection_id}
     message |= {"contact": contact_id, "typing": typing}
-    async_to_sync(_send_to_group)(OUTBOXES, message)
+    async_to_sync(_send_to_group)(outbox_group(connection_id), message)
 
 
 def notify_work(kind: str) -> None:

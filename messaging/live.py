@@ -35,6 +35,9 @@ class MessagesConsumer(LiveConsumer):
         self.changed.add(message["organization"])
         self.wakeup.set()
 
+    async def outbox_typing(self, message: Message) -> None:
+        """Do nothing: that is for the worker."""
+
     def messages(
         self, caller: Caller, requested: bool, changed: set[int], recheck: bool
     ) -> list[Message]:

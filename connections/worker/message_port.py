@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from connections.actions import Fence
 
+MAINTENANCE = "maintenance"
+"""The kind of the work of `MessagePort.maintain`, for `broadcast.notify_work`."""
+
 Record = Mapping[str, Any]
 """One line of a spool: see connections/worker/child/spool.py."""
 

@@ -222,7 +222,6 @@ class Supervisor:
     def _start_background_tasks(self) -> list[asyncio.Task[None]]:
         functions: dict[str, Callable[[], Awaitable[None]]] = {
             "listen": partial(listen, broadcast.WORKERS, self._handle_request),
-            "listen for messages": partial(listen, broadcast.OUTBOXES, self.traffic.notify_outbox),
             "listen for work": partial(listen, broadcast.WORK, self._polls.handle_signal),
             "poll": self._poll,
             "lease": self._replace_lost_lease,

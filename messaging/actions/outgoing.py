@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from connections import broadcast
+from connections.worker.message_port import MAINTENANCE
 from messaging import quotas
 from messaging.actions import contacts, outboxes, statuses, targets
 from messaging.actions.contacts import Address
@@ -52,6 +53,8 @@ State = Message.State
 
 DEFAULT_EXPIRY = timedelta(hours=1)
 MAX_EXPIRY = timedelta(hours=24)
+# Longer than the time within which workers look by themselves for what expires.
+SOON = timedelta(minutes=2)
 KEEP_KEYS = timedelta(hours=48)
 RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
 
@@ -261,6 +264,9 @@ def _create(message: Message, actor: Actor) -> Message:
         setattr(message, name, value)
     message.save(force_insert=True)
     broadcast.notify_outbox(message.organization_id)
+    if message.expires_at < now + SOON:
+        # No worker may have the connection, and a look would find out too late.
+        broadcast.notify_work(MAINTENANCE)
     return message
 
 

@@ -10,6 +10,7 @@ from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from connections import broadcast
 from connections.live import live_consumer
 from connections.tests.support.sockets import close_code, log_in, watching
 from events import log
@@ -75,6 +76,17 @@ async def test_queued_message_changes_the_cursor_at_once(
         second = await receive(socket)
         assert second["cursor"] != first["cursor"]
         assert TEXT not in str(second) and ANA not in str(second)
+
+
+async def test_typing_is_for_the_worker_and_does_not_disturb_the_page(
+    organization: Organization, owner: User
+) -> None:
+    client = await sync_to_async(log_in)(owner)
+    async with watching(f"/ws/organizations/{organization.pk}/messages/", client) as socket:
+        first = await receive(socket)
+        await sync_to_async(broadcast.notify_typing)(organization.pk, 1, True)
+        await sync_to_async(append)(organization)
+        assert (await receive(socket))["cursor"] != first["cursor"]
 
 
 async def test_other_organizations_messages_change_nothing(

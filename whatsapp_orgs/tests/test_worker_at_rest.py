@@ -54,7 +54,7 @@ LOOKS = {
     "webhooks": ("claim", "follow_new_organizations"),
 }
 """What is asked for each kind of work."""
-OUTBOX_LOOKS = ("take_outgoing", "pending_marks", "maintain")
+OUTBOX_LOOKS = ("take_outgoing", "pending_marks")
 CONNECTED_LOOKS = ("with_outgoing", "pending_marks", "maintain", "media_to_fetch")
 # Some give others a moment before they look: see RECOVER_SECONDS.
 AT_ONCE_SECONDS = 5.1
@@ -181,6 +181,11 @@ def test_signal_of_an_outbox_wakes_all_that_its_message_may_be_for(
             await notify(broadcast.notify_outbox, ORGANIZATION)
             await asyncio.sleep(AT_ONCE_SECONDS)
             assert all(seen.functions[name] for name in OUTBOX_LOOKS), seen.functions
+            # Another organization's is announced to its own worker.
+            seen.reset()
+            await notify(broadcast.notify_outbox, ORGANIZATION + 1)
+            await asyncio.sleep(AT_ONCE_SECONDS)
+            assert not any(seen.functions[name] for name in OUTBOX_LOOKS), seen.functions
             # And a client that connects: what waited for it is looked for.
             seen.reset()
             supervisor.traffic.handle_connected()

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from connections.actions import Fence
+from connections.broadcast import outbox_group
 from connections.worker.hosts.client import ClientHandle
+from connections.worker.listening import GroupsListener
+from connections.worker.message_port import MAINTENANCE
 from connections.worker.polling import PollTimer, seconds_until
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.downloads import Downloads
@@ -35,6 +38,12 @@ class MessageTraffic:
         self._lost = LostMessages(context, self._incoming)
         self._maintain_timer = PollTimer(0.0)
         self._connected_timer = PollTimer(CONNECTED_SECONDS)
+        # What was announced before it joined is found by a look.
+        self._listener = GroupsListener(
+            lambda: map(outbox_group, context.tasks()),
+            self.notify_outbox,
+            self._connected_timer.wake,
+        )
 
     async def notify_outbox(self, message: Mapping[str, Any]) -> None:
         """Look at an organization's outbox soon, or show that it types (see broadcast.py)."""
@@ -45,11 +54,11 @@ class MessageTraffic:
         else:
             self._outgoing.wake(message["connection"])
             self._signals.wake()  # The message may be a read mark.
-            self._maintain_timer.wake()  # Or one that expires soon.
 
     def follow(self, connection_id: int, client: ClientHandle, spool: Path) -> None:
         """Store what a new client's spool gets, as it comes, and look for work once it connects."""
         client.on_connected = self.handle_connected
+        self._listener.update()
         self._incoming.follow(connection_id, client, spool)
 
     async def find_lost(self, fence: Fence, store: str) -> None:
@@ -57,7 +66,8 @@ class MessageTraffic:
         await self._lost.find_before_login(fence, store)
 
     def handle_connected(self) -> None:
-        """Look soon for what waited for a connected client."""
+        """Look soon for what waited for a connected client, or for a task."""
+        self._listener.update()
         self._connected_timer.wake()
 
     @property
@@ -67,13 +77,14 @@ class MessageTraffic:
             "messages": self._outgoing.look,
             "read marks": self._signals.wake,
             "media": self._downloads.wake,
-            "maintenance": self._maintain_timer.wake,
+            MAINTENANCE: self._maintain_timer.wake,
         }
 
     @property
     def background_tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """The functions that the supervisor runs again and again, by name."""
         return {
+            "listen for messages": self._listener.run,
             "send messages": self._outgoing.run,
             "recover messages": self._outgoing.recover,
             "read spools": self._incoming.read_leftovers,

@@ -9,8 +9,10 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from connections import broadcast
+from connections.worker import polling
 from messaging.actions import maintenance, outgoing
-from messaging.actions.outgoing import KEEP_KEYS
+from messaging.actions.outgoing import KEEP_KEYS, SOON
 from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
 from messaging.refusals import (
     BadExpiry,
@@ -46,6 +48,20 @@ def test_expiry_that_has_passed_or_is_over_a_day_away_is_refused(linked: Linked)
     for wait in (timedelta(days=30), timedelta(seconds=-1)):
         with pytest.raises(BadExpiry):
             linked.enqueue(expires_at=timezone.now() + wait)
+
+
+def test_workers_are_told_of_what_expires_soon_alone(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any of them ends it: the organization may have no worker, which is told of each message."""
+    told: list[str] = []
+    monkeypatch.setattr(broadcast, "notify_work", told.append)
+    linked.enqueue()
+    linked.enqueue(expires_at=timezone.now() + 2 * SOON)
+    assert told == []
+    linked.enqueue(expires_at=timezone.now() + timedelta(seconds=3))
+    assert told == ["maintenance"]
+    assert timedelta(seconds=polling.SAFETY_SECONDS) < SOON
 
 
 def test_same_key_and_body_returns_the_first_message(linked: Linked) -> None:
