@@ -29,6 +29,7 @@ from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
 from connections.worker.traffic import outgoing
 from connections.worker.traffic.outgoing import OutgoingTraffic
+from connections.worker.traffic.sending import STALLED_SECONDS
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -250,7 +251,7 @@ def test_call_that_never_ends_is_ended_with_its_client(
         async with sending(outboxes, host.client) as traffic:
             outboxes.waiting, outboxes.media = 1, media
             traffic.wake(OWN)
-            event = await host.client.next(outgoing.STALLED_SECONDS + 5)
+            event = await host.client.next(STALLED_SECONDS + 5)
             assert event["event"] == "move"
             host.client.receive({"event": "ended", "error": "", "cause": "stopped"})
             await asyncio.sleep(1)

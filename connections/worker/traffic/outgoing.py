@@ -1,28 +1,25 @@
-"""Sends the messages that wait: one at a time for each connection, many connections at once."""
+"""Takes the messages that wait: one at a time for each connection, many connections at once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from connections.stores import StoreDamaged, StoreUnavailable, StoreUnusable
-from connections.worker.gathering import Gatherer
 from connections.worker.hosts.client import ClientHandle
-from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
+from connections.worker.message_port import Interrupted, Outgoing
 from connections.worker.polling import PollTimer, safety_seconds
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import loop_time
 from connections.worker.traffic.context import TrafficContext
-from connections.worker.traffic.media import MediaGone, plain_file
-from connections.worker.traffic.previews import LinkPreviews
+from connections.worker.traffic.sending import Sender
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +27,10 @@ logger = logging.getLogger(__name__)
 MIN_PAUSE_SECONDS = 0.05
 # How long an outbox rests whose messages may not leave for now, because of a limit for instance.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 15.0
-RESOLVE_SECONDS = 20.0
 RECOVER_SECONDS = 5.0
-# The library gives up by itself 75 s after each of its few questions, but never an upload that a
-# media server stops to read. Enough for 16 MB at 10 kB/s.
-STALLED_SECONDS = 1800.0
 MAX_CONCURRENT = 200
-# How many messages are taken, and how many outcomes are stored, in one transaction.
-TAKEN_AT_ONCE, OUTCOMES_AT_ONCE = 50, 50
+# How many messages are taken in one transaction.
+TAKEN_AT_ONCE = 50
 # How long a stop waits for WhatsApp to accept what is being sent.
 FINISH_SECONDS = 1.5
 
@@ -50,7 +43,7 @@ class OutgoingTraffic:
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
-        self._outcomes = Gatherer(context.db, context.port.record_outcomes, OUTCOMES_AT_ONCE)
+        self._sender = Sender(context)
         self._woken = asyncio.Event()
         self._announced: dict[int, None] = {}  # connections that have messages, oldest first
         self._gaps: dict[int, float] = {}  # until when pacing lets nothing leave
@@ -59,7 +52,6 @@ class OutgoingTraffic:
         self._senders: dict[int, asyncio.Task[None]] = {}
         self._taking: asyncio.Task[float] | None = None
         self._in_flight: set[int] = set()
-        self._previews = LinkPreviews()
         self._recovery_timer = PollTimer(0.0)
         self._looked_up: set[int] = set()  # messages that stay unknown
 
@@ -117,7 +109,7 @@ class OutgoingTraffic:
             return
         context = self._context
         try:
-            found = await self._find_id(message.connection_id, message.store, message.secret)
+            found = await self._sender.find_id(message.connection_id, message.store, message.secret)
         except StoreUnavailable:
             return  # The next look finds the same message again.
         except (StoreDamaged, StoreUnusable):
@@ -132,19 +124,6 @@ class OutgoingTraffic:
             return
         self._announced.setdefault(message.connection_id)  # It may be queued again.
         self._woken.set()
-
-    async def _find_id(self, connection_id: int, store: str, secret: bytes) -> str | None:
-        """Return WhatsApp's id of a message, "" if the library never got to sending it.
-
-        None when nobody can tell, as the device is gone.
-        """
-        stores = self._context.stores
-        return await self._context.to_thread(stores.sent_message_id, connection_id, store, secret)
-
-    async def _find_id_of(self, outgoing: Outgoing, store: str) -> str | None:
-        """Return WhatsApp's id of a message that is being sent. See `_find_id`."""
-        secret = bytes.fromhex(outgoing.content["secret"])
-        return await self._find_id(outgoing.fence.connection_id, store, secret)
 
     async def _start_senders(self) -> float:
         """Send the next messages of the connections that may send now.
@@ -256,81 +235,16 @@ class OutgoingTraffic:
 
     async def _send_taken(self, client: ClientHandle, store: str, outgoing: Outgoing) -> None:
         """Send a message that was taken."""
+        pk = outgoing.fence.connection_id
         try:
-            resolved = await self._resolve(client, outgoing) if outgoing.resolve else outgoing
-            if resolved is not None:
-                await self._send(client, store, await self._previews.add(resolved))
-            else:
-                self._announced.setdefault(outgoing.fence.connection_id)  # It may be queued again.
+            if not await self._sender.send(client, store, outgoing):
+                self._announced.setdefault(pk)  # It may be queued again.
         except Exception:
             # `recover` looks the message up.
             self._recovery_timer.wake()
-            pk = outgoing.fence.connection_id
             logger.exception("a message could not be sent", extra={"organization": pk})
             self._rest(pk)
             self._woken.set()
-
-    async def _resolve(self, client: ClientHandle, outgoing: Outgoing) -> Outgoing | None:
-        """Ask WhatsApp about the number first. Return what to send, None for nothing."""
-        context, answer = self._context, await client.resolve([outgoing.resolve], RESOLVE_SECONDS)
-        found = answer.found.get(outgoing.resolve)
-        return await context.db(context.port.record_resolved, outgoing, found, answer.error)
-
-    async def _send(self, client: ClientHandle, store: str, outgoing: Outgoing) -> None:
-        """Send a message and record its outcome: unknown at our deadline, and what comes later.
-
-        The deadline begins after the upload of its file. The next message is taken when the call
-        has ended: with the library's answer or with the client, which is ended if the call stalls.
-        """
-        uploaded = asyncio.Event()
-        sending = asyncio.create_task(self._call_library(client, store, outgoing, uploaded.set))
-        sending.add_done_callback(lambda _: uploaded.set())
-        loop, pk = asyncio.get_running_loop(), outgoing.fence.connection_id
-        stalled = loop.call_later(STALLED_SECONDS, _end_stalled, client, pk)
-        try:
-            if outgoing.media:
-                await uploaded.wait()
-            done, _ = await asyncio.wait([sending], timeout=settings.SEND_TIMEOUT_SECONDS)
-            if not done:
-                whatsapp_id = await self._find_id_of(outgoing, store)
-                late = SendOutcome(outgoing.message_id, outgoing.fence, whatsapp_id or "")
-                late = replace(late, final=False, error="timed_out", maybe_sent=True)
-                await self._outcomes.store(late)
-            outcome = await sending
-            await self._outcomes.store(outcome)
-            if outcome.error:
-                self._announced.setdefault(pk)  # It may be queued again.
-        finally:
-            stalled.cancel()
-            sending.cancel()
-
-    async def _call_library(
-        self,
-        client: ClientHandle,
-        store: str,
-        outgoing: Outgoing,
-        on_uploaded: Callable[[], None],
-    ) -> SendOutcome:
-        """Hand a message to the library, and return its outcome."""
-        outcome = SendOutcome(outgoing.message_id, outgoing.fence)
-        try:
-            async with plain_file(self._context, outgoing) as content:
-                sent = await client.send(content, on_uploaded=on_uploaded)
-        except MediaGone:
-            return replace(outcome, error="media_gone")
-        outcome = replace(outcome, error=sent.error, code=sent.code, maybe_sent=sent.maybe_sent)
-        if not sent.maybe_sent:
-            return replace(outcome, whatsapp_id=sent.id, at=sent.at)
-        found = await self._find_id_of(outgoing, store)
-        # Without a row of a client that has ended, the library never got to sending it.
-        never = client.ended and found == ""
-        return replace(outcome, whatsapp_id=found or "", maybe_sent=not never)
-
-
-def _end_stalled(client: ClientHandle, connection_id: int) -> None:
-    """End a client whose call does not end: its task opens it again."""
-    logger.warning("a message could not be sent in time", extra={"organization": connection_id})
-    client.request_move()
 
 
 async def _finish_until(deadline: float, tasks: Collection[asyncio.Task[Any]]) -> None:
