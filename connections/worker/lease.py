@@ -149,6 +149,11 @@ class Lease:
                 database.close()  # The server may be a standby by now: see read_only.py.
                 wait = RETRY_SECONDS
                 continue
+            except Exception:
+                # A fault of ours must not cost every link of this worker.
+                logger.exception("the heartbeat failed")
+                wait = RETRY_SECONDS
+                continue
             self._outage.record_success()
             if self._stopping.is_set():
                 break

@@ -68,6 +68,28 @@ async def test_lease_outlasts_a_server_that_only_reads(monkeypatch: pytest.Monke
     assert await sync_to_async(Worker.objects.alive().filter(pk=worker.pk).exists)()
 
 
+@pytest.mark.usefixtures("short_intervals")
+async def test_lease_outlasts_an_error_of_a_heartbeat(caplog: pytest.LogCaptureFixture) -> None:
+    reports: list[bool] = []
+
+    def report() -> Report:
+        reports.append(bool(reports))
+        if not reports[-1]:
+            raise RuntimeError("dictionary changed size during iteration")
+        return Report(None, 0, 0)
+
+    held = Lease("w", True, report)
+    await held.acquire()
+    try:
+        await async_until(lambda: len(reports) >= 3, "another heartbeat", SECONDS)
+        assert held.held
+    finally:
+        held.stop()
+        assert held._renewing is not None
+        await held._renewing
+    assert "dictionary changed size" in caplog.text
+
+
 async def test_refused_write_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     database, calls = Database(), list[bool]()
     try:

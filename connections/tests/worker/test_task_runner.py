@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -121,6 +121,24 @@ async def test_saved_logins_are_resumed_together_up_to_the_capacity(
         fake.capacity = 10
         await sync_to_async(actions.request_reconnect)(unowned[3], ALICE)
         assert await fake.task_runner.resume(unowned) == {unowned[4]}
+
+
+async def test_load_is_counted_while_tasks_start() -> None:
+    """The thread of the heartbeats counts while the loop starts and ends tasks."""
+    worker = await sync_to_async(actions.start_worker)("w", 3, False)
+    async with fake_supervisor(worker, capacity=3) as fake:
+        tasks = fake.task_runner._tasks
+
+        class Growing:
+            """A task that another one follows while it is counted."""
+
+            def done(self) -> bool:
+                tasks[max(tasks) + 1] = tasks[max(tasks)]
+                return False
+
+        tasks[1] = cast(Any, (None, Growing()))
+        assert fake.task_runner.load == 1
+        tasks.clear()
 
 
 async def test_supervisor_claims_its_fair_share_from_a_dead_worker(

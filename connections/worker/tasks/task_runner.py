@@ -77,8 +77,9 @@ class TaskRunner:
 
     @property
     def load(self) -> int:
-        """Return the number of running tasks."""
-        return len(self.running)
+        """Return the number of running tasks. The thread of the heartbeats asks, too."""
+        tasks = self._tasks.copy()  # In one step: the loop changes it meanwhile.
+        return sum(not asyncio_task.done() for _, asyncio_task in tasks.values())
 
     async def find_work(self) -> list[int]:
         """Return the connections to reconcile: those whose task must change, and unowned ones."""
