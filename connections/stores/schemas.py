@@ -35,7 +35,8 @@ FIND_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
 CREATE_VERSION_TABLE = sql.SQL(
     "CREATE TABLE {}.whatsmeow_version (version INTEGER, compat INTEGER)"
 )
-ADD_ROW_NUMBERS = sql.SQL("ALTER TABLE {} ADD COLUMN row_number BIGSERIAL")
+# Another thread, or the worker before, may add it at the same time.
+ADD_ROW_NUMBERS = sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS row_number BIGSERIAL")
 """The name of the new column is also in `schema_copies.COLUMNS`: a move leaves it out."""
 HAS_ROW_NUMBERS = (
     "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'row_number')"

@@ -1,7 +1,23 @@
 """The library's table of message secrets, read from both store backends."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import psycopg
+import pytest
+
 from connections.stores import store_backend
-from connections.tests.support.store_backends import Stores, database, folders, postgres, stores
+from connections.stores.schemas import SchemaBackend
+from connections.tests.support.store_backends import (
+    DatabaseStores,
+    Stores,
+    database,
+    folders,
+    postgres,
+    stores,
+)
+from connections.tests.support.waiting import until
 
 __all__ = ["database", "folders", "stores", "postgres"]
 
@@ -63,6 +79,28 @@ def test_newest_secrets_of_many_stores_are_read_together(stores: Stores) -> None
     assert backend.newest_secrets([(7, STORE)]) == {(7, STORE): newest}
     found = backend.newest_secrets([(8, STORE), (7, STORE), (9, STORE)])
     assert found == {(8, STORE): 0, (7, STORE): newest, (9, STORE): 0}
+
+
+def test_rows_are_numbered_by_two_at_once(
+    database: DatabaseStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The round of comparisons, and the comparison before a login."""
+    create_table(database)
+    number, barrier = SchemaBackend._number_secrets, Barrier(2)
+
+    def number_with_another(*arguments: Any) -> None:
+        barrier.wait(10)  # Neither has found the column.
+        number(*arguments)
+
+    monkeypatch.setattr(SchemaBackend, "_number_secrets", number_with_another)
+    backend = store_backend()
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(2) as pool:
+        with psycopg.connect(database.url) as other:
+            other.execute("LOCK TABLE wa_7_attempt_1.whatsmeow_message_secrets IN SHARE MODE")
+            both = [pool.submit(backend.newest_secret, 7, STORE) for _ in range(2)]
+            until(lambda: database.sql(waiting) == [(2,)], "both wait for the table")
+        assert [one.result(10) for one in both] == [0, 0]
 
 
 def test_own_lid_is_read_without_its_device_number(stores: Stores) -> None:
