@@ -9,6 +9,7 @@ from datetime import datetime
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import MediaFetch
 from connections.worker.polling import PollTimer, seconds_until
+from connections.worker.traffic.connection_tasks import ConnectionTasks
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.media import INCOMING, remove_strays, temporary_file
 
@@ -29,7 +30,8 @@ class Downloads:
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
         self._timer = PollTimer(LOOK_SECONDS)
-        self._fetchers: dict[int, asyncio.Task[None]] = {}
+        # A look tells when the next is due.
+        self._fetchers = ConnectionTasks("fetch media", self._timer.wake)
         # Connections take turns: each waits anew for each of its files.
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
@@ -45,10 +47,7 @@ class Downloads:
                 next_at = await self._look()
                 await self._timer.wait(seconds_until(next_at))
         finally:
-            fetchers = list(self._fetchers.values())
-            for fetcher in fetchers:
-                fetcher.cancel()
-            await asyncio.gather(*fetchers, return_exceptions=True)
+            await self._fetchers.cancel()
 
     async def _look(self) -> datetime | None:
         """Start to fetch for the connections that have something due.
@@ -56,24 +55,13 @@ class Downloads:
         Return when one of the others will have, as far as is known.
         """
         context = self._context
-        idle = [pk for pk in context.connected_clients() if pk not in self._fetchers]
+        idle = [pk for pk in context.connected_clients() if pk not in self._fetchers.busy]
         if not idle or not context.lease_held():
             return None
         due, next_at = await context.db(context.port.media_to_fetch, idle)
         for media in due:
-            self._start_fetcher(media)
+            self._fetchers.start(media.connection_id, self._fetch_due(media))
         return next_at
-
-    def _start_fetcher(self, media: MediaFetch) -> None:
-        pk = media.connection_id
-
-        def end(_: object) -> None:
-            del self._fetchers[pk]
-            self._timer.wake()  # A look tells when the next is due.
-
-        fetcher = asyncio.create_task(self._fetch_due(media), name=f"fetch media {pk}")
-        self._fetchers[pk] = fetcher
-        fetcher.add_done_callback(end)
 
     async def _fetch_due(self, media: MediaFetch) -> None:
         """Fetch media, and then what else of its connection is due."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from connections.worker.polling import PollTimer, safety_seconds
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import loop_time
 from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.rests import Rest
 from connections.worker.traffic.sending import Sender
 
 logger = logging.getLogger(__name__)
@@ -162,7 +162,9 @@ class OutgoingTraffic:
 
     def _rest(self, connection_id: int) -> None:
         """Leave an outbox alone for a while, longer each time."""
-        rest = self._resting[connection_id] = Rest.after(self._resting.get(connection_id))
+        earlier = self._resting.get(connection_id)
+        rest = Rest.after(earlier, FIRST_REST_SECONDS, LONGEST_REST_SECONDS)
+        self._resting[connection_id] = rest
         self._look_at = min(self._look_at, rest.until)
 
     def _wait_until(self, connection_id: int, at: datetime) -> None:
@@ -254,17 +256,3 @@ async def _finish_until(deadline: float, tasks: Collection[asyncio.Task[Any]]) -
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-
-
-@dataclass(frozen=True)
-class Rest:
-    """A rest of an outbox from which nothing may leave for now."""
-
-    until: float
-    seconds: float
-
-    @classmethod
-    def after(cls, earlier: Rest | None) -> Rest:
-        """Return the next rest, twice as long as the one before."""
-        doubled = min(2 * earlier.seconds, LONGEST_REST_SECONDS) if earlier else FIRST_REST_SECONDS
-        return cls(loop_time() + doubled, doubled)

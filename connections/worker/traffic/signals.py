@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import ReadMark
 from connections.worker.polling import PollTimer
 from connections.worker.tasks.context import loop_time
+from connections.worker.traffic.connection_tasks import ConnectionTasks
 from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.rests import Rest
 
 logger = logging.getLogger(__name__)
 
@@ -27,15 +27,6 @@ MAX_TRIES = 20
 AWAY = frozenset({"not_connected", "lost", "stopped"})
 
 
-@dataclass(frozen=True)
-class Rest:
-    """A rest of a connection. `tries`: how often WhatsApp did not take its marks, in a row."""
-
-    until: float = 0.0
-    seconds: float = FIRST_REST_SECONDS / 2
-    tries: int = 0
-
-
 class Signals:
     """Passes on read marks, which are stored, and typing, which is not.
 
@@ -45,8 +36,11 @@ class Signals:
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
         self._timer = PollTimer(LOOK_SECONDS)
-        self._tellers: dict[int, asyncio.Task[None]] = {}
+        # Others may wait behind the marks that a task tells.
+        self._tellers = ConnectionTasks("tell what was read", self._timer.wake)
         self._rests: dict[int, Rest] = {}
+        # How often WhatsApp did not take a connection's marks, in a row.
+        self._tries: dict[int, int] = {}
 
     def wake(self) -> None:
         """Look for read marks soon."""
@@ -58,32 +52,20 @@ class Signals:
             while True:
                 await self._timer.wait(await self._look())
         finally:
-            tellers = list(self._tellers.values())
-            for teller in tellers:
-                teller.cancel()
-            await asyncio.gather(*tellers, return_exceptions=True)
+            await self._tellers.cancel()
 
     async def _look(self) -> float | None:
         """Start to tell of the marks that wait. Return the seconds until a rest ends."""
         context, now = self._context, loop_time()
         resting = {pk: rest.until for pk, rest in self._rests.items() if rest.until > now}
-        busy = self._tellers.keys() | resting.keys()
+        busy = self._tellers.busy | resting.keys()
         clients = {pk: found for pk, found in context.connected_clients().items() if pk not in busy}
         if clients and context.lease_held():
             marks = await context.db(context.port.pending_marks, list(clients))
             marks = sorted(marks, key=ReadMark.group_key)
             for pk, found in groupby(marks, lambda mark: mark.connection_id):
-                self._start_teller(pk, clients[pk], list(found))
+                self._tellers.start(pk, self._tell(pk, clients[pk], list(found)))
         return min(resting.values()) - now if resting else None
-
-    def _start_teller(self, pk: int, client: ClientHandle, marks: Sequence[ReadMark]) -> None:
-        def end(_: object) -> None:
-            del self._tellers[pk]
-            self._timer.wake()  # Others may wait behind these.
-
-        teller = asyncio.create_task(self._tell(pk, client, marks), name=f"tell what was read {pk}")
-        self._tellers[pk] = teller
-        teller.add_done_callback(end)
 
     async def _tell(self, pk: int, client: ClientHandle, marks: Sequence[ReadMark]) -> None:
         """Tell WhatsApp of a connection's marks, which are in the order of their groups."""
@@ -111,8 +93,7 @@ class Signals:
     ) -> None:
         """End the marks that were told. Let the connection rest after a failure, or give up."""
         context = self._context
-        rest = self._rests.get(pk, Rest())
-        tries = rest.tries + (error not in AWAY)
+        tries = self._tries.get(pk, 0) + (error not in AWAY)
         given_up = failed if tries >= MAX_TRIES else ()
         if ended := [*told, *given_up]:
             await context.db(context.port.end_marks, ended)
@@ -123,11 +104,12 @@ class Signals:
             self._rest(pk, tries)
         else:
             self._rests.pop(pk, None)
+            self._tries.pop(pk, None)
 
     def _rest(self, pk: int, tries: int) -> None:
         """Leave a connection alone for a while, longer each time."""
-        seconds = min(2 * self._rests.get(pk, Rest()).seconds, LONGEST_REST_SECONDS)
-        self._rests[pk] = Rest(loop_time() + seconds, seconds, tries)
+        self._rests[pk] = Rest.after(self._rests.get(pk), FIRST_REST_SECONDS, LONGEST_REST_SECONDS)
+        self._tries[pk] = tries
 
     async def show_typing(self, connection_id: int, contact_id: int, typing: bool) -> None:
         """Show a contact that the organization types, if it is connected here."""
