@@ -121,23 +121,22 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
     """Say that nobody knows; or send it once more, where the sender prefers that."""
     message.whatsapp_id = outcome.whatsapp_id or message.whatsapp_id
     if outcome.final and message.on_unknown == Message.OnUnknown.RESEND:
-        _keep_id(message, message.whatsapp_id)
+        _keep_id(message)
         if message.state not in (State.SENDING, State.UNKNOWN):
             return  # A receipt came first: it went out.
         # The sender's wish counts once, however often it could not be sent before.
         message.on_unknown = Message.OnUnknown.RESENT
         return requeue(message, "not_sent_yet", "on_unknown")
     if message.state == State.UNKNOWN:
-        return _keep_id(message, message.whatsapp_id)
+        return _keep_id(message)
     reason = outcome.error if outcome.error in UNKNOWN_REASONS else "host_gone"
     statuses.set_state(message, State.UNKNOWN, reason)
     statuses.save([message], "whatsapp_id")
     receipts.apply_early([message])
 
 
-def _keep_id(message: Message, whatsapp_id: str) -> None:
+def _keep_id(message: Message) -> None:
     """Store the id of a message whose outcome is unknown, and apply receipts that came before."""
-    message.whatsapp_id = whatsapp_id
     message.save(update_fields=["whatsapp_id"])
     receipts.apply_early([message])
 
@@ -242,7 +241,8 @@ def record_interrupted(found: Interrupted, whatsapp_id: str | None) -> None:
         return
     if message.state == State.UNKNOWN:
         if whatsapp_id:
-            _keep_id(message, whatsapp_id)
+            message.whatsapp_id = whatsapp_id
+            _keep_id(message)
         return
     if whatsapp_id == "":
         return requeue(message, "interrupted")

@@ -47,5 +47,6 @@ class TypingView(MessagingView):
 
         Callers who only send do not learn who wrote first.
         """
-        written = contact.messages.filter(direction=Message.Direction.OUT).exists()
-        return written or self.caller.may(Permission.READ_MESSAGES, organization)
+        if self.caller.may(Permission.READ_MESSAGES, organization):
+            return True
+        return contact.messages.filter(direction=Message.Direction.OUT).exists()
