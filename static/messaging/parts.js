@@ -1,5 +1,7 @@
 // Helpers to change a page without disturbing what is already right.
 
+import { ANSWER_WITHIN } from "../connections/shared/deadlines.js";
+
 // Writes only changes, so that a selection and a screen reader's position stay.
 export function write(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
@@ -32,8 +34,6 @@ export function stopsOf(place) {
   return [...place.querySelectorAll(STOPS)];
 }
 
-// Longer than the server takes at most: 10 s until a thread is free, and 20 s for the database.
-const ANSWER_WITHIN = 35_000;
 // With a large file on a slow network.
 const ANSWER_WITH_FILE_WITHIN = 300_000;
 

@@ -1,5 +1,7 @@
 // The owner's link on the connection page. Without this script its forms are ordinary forms.
 
+import { ANSWER_WITHIN } from "../shared/deadlines.js";
+
 const root = document.getElementById("connection");
 const part = root.querySelector("[data-owner-link]");
 const texts = part.dataset;
@@ -8,8 +10,6 @@ const expires = part.querySelector("[data-link-expires]");
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
-// Longer than the server takes at most: 10 s until a thread is free, and 20 s for the database.
-const ANSWER_WITHIN = 35_000;
 const UNITS = [[3_600, "hour"], [60, "minute"]];
 // The server's time minus the browser's.
 let ahead = 0;

@@ -1,9 +1,8 @@
 // Submits the page's forms with fetch. Without this script they are ordinary forms.
 
+import { ANSWER_WITHIN } from "../shared/deadlines.js";
 import { TEXTS, fill } from "../shared/texts.js";
 
-// Longer than the server takes at most: 10 s until a thread is free, and 20 s for the database.
-const ANSWER_WITHIN = 35_000;
 const PROBLEMS = {
   0: TEXTS.unreachable,
   302: TEXTS.loggedOut,
