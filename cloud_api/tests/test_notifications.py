@@ -14,7 +14,7 @@ from connections.models import Connection
 from events import log
 from events.models import CONNECTION_TYPES, Event, EventType
 from messaging import file_addresses
-from messaging.actions import expiry, lost, outgoing
+from messaging.actions import expiry, lost, unsent
 from messaging.actions.erasure import KEPT_OF_EVENTS
 from messaging.models import Message
 from messaging.tests.support.linked import ANA, Linked, reread
@@ -266,7 +266,7 @@ def test_failure_is_told_with_its_code(linked: Linked, outcome: dict[str, Any], 
 
 
 def test_cancelled_and_expired_messages_have_failed(linked: Linked) -> None:
-    outgoing.cancel(linked.pk, linked.enqueue().pk)
+    unsent.cancel(linked.pk, linked.enqueue().pk)
     late = linked.enqueue()
     Message.objects.filter(pk=late.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     expiry.expire_all()

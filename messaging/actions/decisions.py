@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from connections import broadcast
-from messaging.actions import outgoing
+from messaging.actions import unsent
 from messaging.actions.erasure import require_owner
 from messaging.models import MessagingSettings
 from organizations.access import Actor, Permission
@@ -20,17 +20,17 @@ from organizations.models import Organization
 
 def release_held(organization: Organization, actor: Actor) -> int:
     """Send what is held since a new link. Return how many messages that were."""
-    return _decide(organization, actor, outgoing.release, Action.HELD_MESSAGES_SENT)
+    return _decide(organization, actor, unsent.release, Action.HELD_MESSAGES_SENT)
 
 
 def drop_held(organization: Organization, actor: Actor) -> int:
     """Drop what is held since a new link. Return how many messages that were."""
-    return _decide(organization, actor, outgoing.drop, Action.HELD_MESSAGES_DROPPED)
+    return _decide(organization, actor, unsent.drop, Action.HELD_MESSAGES_DROPPED)
 
 
 def discard_waiting(organization: Organization, actor: Actor) -> int:
     """Discard what waits to be sent. Return how many messages that were."""
-    return _decide(organization, actor, outgoing.discard_waiting, Action.WAITING_MESSAGES_DISCARDED)
+    return _decide(organization, actor, unsent.discard_waiting, Action.WAITING_MESSAGES_DISCARDED)
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""What software and people ask for: to send a message, to cancel one, to release what is held."""
+"""What software and people ask for: to send a message, or to send one once more."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from connections import broadcast
 from connections.worker.message_port import MAINTENANCE
 from messaging import quotas
-from messaging.actions import contacts, outboxes, statuses, targets
+from messaging.actions import contacts, outboxes, targets
 from messaging.actions.contacts import Address
 from messaging.actions.targets import EDITABLE_FOR
 from messaging.models import (
     ABOUT_MESSAGES,
     MEDIA_MESSAGES,
     UNSENT_STATES,
-    WAITING_STATES,
     Contact,
     IdempotencyKey,
     Media,
@@ -38,7 +36,6 @@ from messaging.refusals import (
     KeyReused,
     MediaNotReady,
     MessageRefused,
-    NotCancellable,
     NotResendable,
     QueueFull,
     SendingStopped,
@@ -287,60 +284,3 @@ def _earlier(organization_id: int, new: NewMessage) -> Message | None:
 def _hash(text: str) -> str:
     """Return an unkeyed digest. Rows are found by it, so a new SECRET_KEY sends nothing twice."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@transaction.atomic
-def cancel(organization_id: int, message_id: int) -> Message:
-    """Cancel a message that is queued or held, and return it.
-
-    Raises NotCancellable and Message.DoesNotExist.
-    """
-    outboxes.lock(organization_id)
-    messages = Message.objects.select_related("contact", "media", "resends")
-    message = messages.get(organization=organization_id, pk=message_id)
-    if message.state not in WAITING_STATES:
-        raise NotCancellable
-    statuses.set_state(message, State.CANCELLED, "cancelled")
-    statuses.save([message])
-    return message
-
-
-@transaction.atomic
-def release(organization_id: int) -> int:
-    """Queue what is held since a new link. Return how many messages that were.
-
-    They get the default time to be sent in, as their own has passed or soon will; edits do not, as
-    the apps would ignore them. What may have been sent before a backup was restored is never told
-    as not sent from now on.
-    """
-    held = _lock_held(organization_id)
-    held.filter(reason=statuses.RESTORED).update(on_unknown=Message.OnUnknown.RESENT)
-    expires_at = timezone.now() + DEFAULT_EXPIRY
-    edits, others = held.filter(type="edit"), held.exclude(type="edit")
-    count = statuses.change_all(organization_id, edits, State.QUEUED)
-    count += statuses.change_all(organization_id, others, State.QUEUED, expires_at=expires_at)
-    broadcast.notify_outbox(organization_id)
-    return count
-
-
-@transaction.atomic
-def drop(organization_id: int) -> int:
-    """Cancel what is held since a new link. Return how many messages that were.
-
-    What may have been sent before a backup was restored becomes unknown.
-    """
-    held = _lock_held(organization_id)
-    return statuses.change_all(organization_id, held, State.CANCELLED, "dropped")
-
-
-@transaction.atomic
-def discard_waiting(organization_id: int) -> int:
-    """Cancel what is queued. Return how many messages that were."""
-    outboxes.lock(organization_id)
-    waiting = Message.objects.filter(organization=organization_id, state=State.QUEUED)
-    return statuses.change_all(organization_id, waiting, State.CANCELLED, "cancelled")
-
-
-def _lock_held(organization_id: int) -> QuerySet[Message]:
-    outboxes.lock(organization_id)
-    return Message.objects.filter(organization=organization_id, state=State.HELD)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from messaging import file_addresses
-from messaging.actions import outgoing
+from messaging.actions import outgoing, unsent
 from messaging.admin.page import render_tab
 from messaging.admin.rights import Rights, find_organization, rights_of
 from messaging.admin.rows import row_of, text_of, visible_messages
@@ -67,7 +67,7 @@ def discard_view(request: HttpRequest, organization_id: int, message_id: str) ->
     organization = find_organization(request, organization_id, Permission.SEND_MESSAGES)
     message = _find(organization.pk, message_id)
     try:
-        outgoing.cancel(organization.pk, message.pk)
+        unsent.cancel(organization.pk, message.pk)
     except MessageRefused as refused:
         messages.error(request, refused.sentence)
     else:

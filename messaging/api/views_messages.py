@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from messaging.actions import decisions, links, outgoing
+from messaging.actions import decisions, links, outgoing, unsent
 from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
 from messaging.api import schema_messages as schema
@@ -114,7 +114,7 @@ class MessageView(MessagingView):
     def delete(self, request: Request, organization_id: int, message_id: str) -> Response:
         organization = self.sender(organization_id)
         message = self.message(organization, message_id)
-        cancelled = outgoing.cancel(organization.pk, message.pk)
+        cancelled = unsent.cancel(organization.pk, message.pk)
         return Response({"success": True, **state_of(cancelled, WaitingReasons(organization.pk))})
 
 

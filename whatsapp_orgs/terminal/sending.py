@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from connections.models import Worker
-from messaging.actions import outgoing
+from messaging.actions import outgoing, unsent
 from messaging.api.serializers import NewMessageSerializer
 from messaging.api.views_messages import new_message
 from messaging.models import UNSENT_STATES, Message
@@ -95,7 +95,7 @@ def _timed_out(reason: str, seconds: float) -> Ended:
 def _cancel(message: Message) -> str:
     """Cancel a message that still waits. Return what became of it."""
     try:
-        outgoing.cancel(message.organization_id, message.pk)
+        unsent.cancel(message.organization_id, message.pk)
     except NotCancellable:
         return UNSTOPPABLE
     return CANCELLED

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from connections import broadcast
 from connections.worker import polling
-from messaging.actions import maintenance, outgoing
+from messaging.actions import maintenance, unsent
 from messaging.actions.outgoing import KEEP_KEYS, SOON
 from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
 from messaging.refusals import (
@@ -224,7 +224,7 @@ def test_edit_expires_when_the_apps_would_ignore_it(linked: Linked, hours: int |
 def test_edit_that_was_held_gets_no_more_time(linked: Linked) -> None:
     edit = edit_of(linked, linked.send())
     age(edit, minutes=0, state=State.HELD, reason="new_link")
-    assert outgoing.release(linked.pk) == 1
+    assert unsent.release(linked.pk) == 1
     assert (reread(edit).state, reread(edit).expires_at) == (State.QUEUED, edit.expires_at)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from messaging import limits
-from messaging.actions import expiry, outcomes, outgoing
+from messaging.actions import expiry, outcomes, unsent
 from messaging.models import Message, MessagingSettings
 from messaging.tests.support.linked import Linked
 from messaging.tests.support.records import message
@@ -75,7 +75,7 @@ def test_what_is_read_all_the_time_is_read_from_an_index(
 def test_all_that_is_held_is_released_with_few_queries(many: Linked) -> None:
     Message.objects.filter(state=State.QUEUED).update(state=State.HELD, reason="new_link")
     with CaptureQueriesContext(database) as queries:
-        assert outgoing.release(many.pk) == WAITING
+        assert unsent.release(many.pk) == WAITING
     assert len(queries) < 60
     assert not Message.objects.exclude(state__in=(State.QUEUED, State.DELIVERED)).filter(
         direction="out"

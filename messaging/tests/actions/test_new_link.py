@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from messaging.actions import lost, outboxes, outgoing
+from messaging.actions import lost, outboxes, unsent
 from messaging.models import Message, Outbox
 from messaging.refusals import NotCancellable
 from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
@@ -127,7 +127,7 @@ def test_released_messages_are_sent(linked: Linked) -> None:
     age(old, minutes=59)
     relink(linked)
     linked.take()
-    assert outgoing.release(linked.pk) == 1
+    assert unsent.release(linked.pk) == 1
     released = reread(old)
     assert released.expires_at is not None and old.expires_at is not None
     assert (released.state, released.reason) == (State.QUEUED, "")
@@ -141,16 +141,16 @@ def test_dropped_messages_are_cancelled(linked: Linked) -> None:
     age(old, minutes=59)
     relink(linked)
     linked.take()
-    assert outgoing.drop(linked.pk) == 1
+    assert unsent.drop(linked.pk) == 1
     assert linked.states(old) == [("held", "new_link"), ("cancelled", "dropped")]
     assert linked.take() is None
-    assert outgoing.release(linked.pk) == 0
+    assert unsent.release(linked.pk) == 0
 
 
 def test_drop_and_release_leave_other_organizations_alone(linked: Linked, other: Linked) -> None:
     held = other.enqueue()
     age(held, minutes=0, state=State.HELD)
-    assert (outgoing.drop(linked.pk), outgoing.release(linked.pk)) == (0, 0)
+    assert (unsent.drop(linked.pk), unsent.release(linked.pk)) == (0, 0)
     assert reread(held).state == State.HELD
 
 
@@ -158,7 +158,7 @@ def test_drop_and_release_leave_other_organizations_alone(linked: Linked, other:
 def test_waiting_message_can_be_cancelled(linked: Linked, state: State) -> None:
     message = linked.enqueue()
     age(message, minutes=0, state=state)
-    cancelled = outgoing.cancel(linked.pk, message.pk)
+    cancelled = unsent.cancel(linked.pk, message.pk)
     assert (cancelled.state, cancelled.reason) == (State.CANCELLED, "cancelled")
     assert linked.states(message) == [("cancelled", "cancelled")]
     assert linked.take() is None
@@ -171,14 +171,14 @@ def test_message_in_another_state_cannot_be_cancelled(linked: Linked, state: Sta
     message = linked.enqueue()
     age(message, minutes=0, state=state)
     with pytest.raises(NotCancellable):
-        outgoing.cancel(linked.pk, message.pk)
+        unsent.cancel(linked.pk, message.pk)
     assert reread(message).state == state
     assert linked.events() == []
 
 
 def test_message_of_another_organization_cannot_be_cancelled(linked: Linked, other: Linked) -> None:
     with pytest.raises(Message.DoesNotExist):
-        outgoing.cancel(linked.pk, other.enqueue().pk)
+        unsent.cancel(linked.pk, other.enqueue().pk)
 
 
 def test_position_in_the_table_of_secrets_belongs_to_its_store(linked: Linked) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import expiry, incoming, lost, outcomes, outgoing
+from messaging.actions import expiry, incoming, lost, outcomes, unsent
 from messaging.models import Contact, EarlyReceipt, Message
 from messaging.refusals import NotCancellable
 from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
@@ -77,7 +77,7 @@ def test_message_is_either_taken_or_cancelled(linked: Linked) -> None:
     for _ in range(ROUNDS):
         queued = linked.enqueue()
         taken, cancelled = at_the_same_time(
-            linked.take_next, partial(outgoing.cancel, linked.pk, queued.pk)
+            linked.take_next, partial(unsent.cancel, linked.pk, queued.pk)
         )
         assert (taken is None) == isinstance(cancelled, Message)
         state = State.CANCELLED if taken is None else State.SENDING
@@ -124,7 +124,7 @@ def test_contact_is_joined_once_while_messages_are_queued_for_it(linked: Linked)
         contact = Contact.objects.get(number=number)
         assert contact.lid == lid and contact.messages.count() == 6
         assert reread(queued).contact == contact
-        outgoing.cancel(linked.pk, queued.pk)
+        unsent.cancel(linked.pk, queued.pk)
 
 
 def test_receipt_and_outcome_at_once_lose_neither(linked: Linked) -> None:
@@ -154,7 +154,7 @@ def test_outcomes_receipts_batches_and_requests_at_once_never_deadlock(linked: L
             partial(linked.enqueue, ANA, key=f"order-{turn}"),
             linked.take_next,
             partial(lost.record_secrets, linked.fence, [], turn, turn),
-            partial(outgoing.release, linked.pk),
+            partial(unsent.release, linked.pk),
             expiry.expire_all,
         )
         assert [reread(found).state for found in sent] == [State.DELIVERED] * 2

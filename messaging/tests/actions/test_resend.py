@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from messaging.actions import maintenance, outgoing
+from messaging.actions import maintenance, unsent
 from messaging.models import Message
 from messaging.tests.support.linked import Linked, age, ready, reread
 from messaging.tests.support.records import receipt
@@ -69,7 +69,7 @@ def test_message_whose_first_try_may_have_gone_out_never_ends_as_not_sent(
         assert linked.take() is None
         maintenance.maintain()
     elif end == "cancel":
-        outgoing.cancel(linked.pk, resending.pk)
+        unsent.cancel(linked.pk, resending.pk)
     else:
         linked.take()
         linked.record(resending, error="refused", code=479)

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from messaging.actions import maintenance, outgoing
+from messaging.actions import maintenance, unsent
 from messaging.actions.restored import HOLD_WAITING
 from messaging.models import Message
 from messaging.tests.support.api import message
@@ -39,7 +39,7 @@ def test_waiting_messages_are_held_and_interrupted_ones_unknown(organization: Or
         *[("held", ""), ("sent", ""), ("received", "")],
     ]
     assert Message.objects.get(state=State.UNKNOWN).ended_at is not None
-    assert outgoing.release(organization.pk) == 2
+    assert unsent.release(organization.pk) == 2
     assert Message.objects.filter(state=State.QUEUED, reason="").count() == 2
 
 
@@ -63,16 +63,16 @@ def test_restored_message_that_is_dropped_is_not_told_as_never_sent(
 ) -> None:
     restored = held(linked)
     if decision == "drop":
-        assert outgoing.drop(linked.pk) == 1
+        assert unsent.drop(linked.pk) == 1
     else:
-        outgoing.cancel(linked.pk, restored.pk)
+        unsent.cancel(linked.pk, restored.pk)
     assert linked.states(restored) == [("unknown", "not_sent_again")]
     assert linked.take() is None
 
 
 def test_restored_message_that_is_released_is_not_told_as_never_sent(linked: Linked) -> None:
     restored = held(linked)
-    assert outgoing.release(linked.pk) == 1
+    assert unsent.release(linked.pk) == 1
     age(restored, minutes=600, expires_at=timezone.now() - timedelta(minutes=1))
     maintenance.maintain()
     assert linked.states(restored) == [("queued", None), ("unknown", "resent")]
