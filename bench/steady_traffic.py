@@ -17,7 +17,6 @@ from tests.chaos.message_tables import Tables
 from tests.chaos.messages import UNAVAILABLE, Messenger, people_of
 
 SENDERS = 32
-REQUEST_SECONDS = 120.0
 
 
 @dataclass

@@ -7,7 +7,7 @@ the model's signals:
   organizations';
 - a user is no longer a superuser: revokes the organizations' tokens that they created where they
   are not an owner;
-- in both cases: ends their invitations there, and sends `keys.access_ended`;
+- in both cases: ends their invitations there, and sends `revocation.access_ended`;
 - a new password: revokes their personal tokens, and the tokens created with these. Django ends the
   sessions.
 

@@ -19,7 +19,7 @@ class Trouble(models.Model):
     """
 
     class Level(models.IntegerChoices):
-        """Who is told of a level is told again only of a higher one."""
+        """Whoever was told of a trouble is told again only when its level rises."""
 
         WAITS = 1  # it may come back by itself
         ACTION = 2  # it stays until a person does something

@@ -20,11 +20,8 @@ def scene(transactional_db: None) -> Scene:
     return build()
 
 
-def test_every_probe_has_its_row() -> None:
+def test_every_probe_has_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert {path for _, path in TABLE} == set(probes()), "See tests/permissions/table.py"
-
-
-def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     cells = sum(len(row) for row in TABLE.values()) * len(CALLERS)
     with capsys.disabled():
         print(f"\npermission table: {len(probes())} probes, {len(TABLE)} rows, {cells} cells")

@@ -78,7 +78,7 @@ def test_every_row_has_its_route() -> None:
     assert not left, "These are no routes (any more):\n" + "\n".join(sorted(left))
 
 
-def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_row_has_every_caller(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(set(row.expected) == set(CALLERS) for row in TABLE.values())
     cells = len(TABLE) * len(CALLERS)
     with capsys.disabled():

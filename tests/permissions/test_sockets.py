@@ -25,11 +25,8 @@ def scene(transactional_db: None) -> Scene:
     return build()
 
 
-def test_every_socket_has_its_row() -> None:
+def test_every_socket_has_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert [name(route) for route in sockets()] == list(TABLE), "See tests/permissions/table.py"
-
-
-def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\npermission table: {len(TABLE)} sockets, {len(TABLE) * len(CALLERS)} cells")
 
