@@ -48,6 +48,7 @@ class MediaKind:
 MEDIA = {
     "image": MediaKind(3, "Image", 2, 4, 5, 8, 9, 11, caption=3),
     "video": MediaKind(9, "Video", 2, 3, 4, 6, 11, 13, caption=7, seconds=5),
+    "ptv": MediaKind(66, "Video", 2, 3, 4, 6, 11, 13, caption=7, seconds=5),  # a round video
     "audio": MediaKind(8, "Audio", 2, 3, 4, 7, 8, 9, seconds=5, voice=6),
     "document": MediaKind(7, "Document", 2, 4, 5, 7, 9, 10, caption=20, filename=8),
     "sticker": MediaKind(26, "Image", 5, 2, 9, 4, 3, 8),

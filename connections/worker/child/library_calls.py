@@ -256,7 +256,7 @@ class LibraryCalls:
         self._downloads.put(run, lambda: answer("failed"))
 
     def _download(self, message: bytes, path: str, limit: int) -> tuple[int, str]:
-        part, media_type = messages.media_of(message)
+        part, media_type, message = messages.media_of(message)
         if part is None:
             raise CallFailed("failed")
         if part.fileLength > limit or self._real_size(part, media_type, limit) > limit:

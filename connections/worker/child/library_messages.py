@@ -38,7 +38,6 @@ MMS_TYPES = {
     "imageMessage": "image",
     "stickerMessage": "image",
     "videoMessage": "video",
-    "ptvMessage": "video",
     "audioMessage": "audio",
     "documentMessage": "document",
 }
@@ -149,14 +148,22 @@ def parse_stored_jid(data: bytes) -> str:
     return str(messages.GetJIDFromStoreReturnFunction.FromString(data).Jid.User)
 
 
-def media_of(message: bytes) -> tuple[Any, str]:
-    """Return the part of a message that has media, and WhatsApp's type of it; None without."""
+def media_of(message: bytes) -> tuple[Any, str, bytes]:
+    """Return the part of a message that has media, None without, and the media host's type of it.
+
+    The last value is the message as the library's download takes it.
+    """
     from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 
-    for field, part in e2e.Message.FromString(message).ListFields():
+    found = e2e.Message.FromString(message)
+    if found.HasField("ptvMessage"):
+        # That does not know round videos, which have the fields and keys of other videos.
+        found.videoMessage.CopyFrom(found.ptvMessage)
+        found.ClearField("ptvMessage")
+    for field, part in found.ListFields():
         if field.name in MMS_TYPES:
-            return part, MMS_TYPES[field.name]
-    return None, ""
+            return part, MMS_TYPES[field.name], found.SerializeToString()
+    return None, "", b""
 
 
 def request_phone_code(go: Any, client: bytes, number: str) -> Event:
