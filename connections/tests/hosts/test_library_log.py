@@ -45,6 +45,16 @@ KNOWN = [
     ),
     (
         CLIENT,
+        'Temporary ban connect failure: <failure code="105" expire="60" reason="402"/>',
+        {"event": "banned", "code": 105, "seconds": 60},
+    ),
+    (
+        CLIENT,
+        'Temporary ban connect failure: <failure location="frc" reason="402"/>',
+        {"event": "banned", "code": 0, "seconds": 0},
+    ),
+    (
+        CLIENT,
         "Failed to download history sync: failed to download: invalid media hmac",
         {"event": "history_failed"},
     ),
@@ -85,6 +95,7 @@ IGNORED = [
     (SENT, PASSKEY),
     (RECEIVED, "Successfully authenticated"),
     (RECEIVED, "Got 515 code, reconnecting..."),
+    (RECEIVED, '<failure code="105" expire="60" reason="402"/>'),
     (RECEIVED, '<iq from="s.whatsapp.net" id="1" type="result"/>'),
     (RECEIVED, '<notification from="s.whatsapp.net" type="companion_reg_refresh"/>'),
     # Messages of people may hold any text.

@@ -1,11 +1,17 @@
-"""Descriptions of the library's connection errors."""
+"""Descriptions of the library's connection errors, and the ends of bans."""
 
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from connections.lifecycle import Reason
-from connections.worker.tasks.event_mapping import describe_dial_error, dial_failure
+from connections.worker.tasks.event_mapping import (
+    Retryable,
+    describe_dial_error,
+    dial_failure,
+    failure_of,
+)
 
 GET = 'failed to send handshake request: Get "https://web.whatsapp.com/ws/chat": '
 DIALLED = f"failed to dial whatsapp web websocket: failed to WebSocket dial: {GET}"
@@ -79,3 +85,12 @@ def test_refused_websocket_names_its_http_status() -> None:
     error = "failed to WebSocket dial: expected handshake response status code 101 but got 503"
     assert describe_dial_error(error) == "it answered with HTTP status 503"
     assert describe_dial_error("something that nobody has seen yet") == ""
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(5, 5), (3600, 3600), (0, 60), (10**10, 5_184_000)])
+def test_ban_ends_when_whatsapp_says(said: int, seconds: int) -> None:
+    before = timezone.now()
+    ban = failure_of({"event": "banned", "code": 105, "seconds": said})
+    assert isinstance(ban, Retryable) and ban.until is not None
+    assert ban.observation == Reason.TEMPORARILY_BANNED
+    assert seconds <= (ban.until - before).total_seconds() < seconds + 5

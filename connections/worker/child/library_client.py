@@ -77,6 +77,7 @@ class Client:
         self._device_name = device_name
         self._emit = emit
         self._number = ""
+        self._ban: Event | None = None  # by the library's log
         self._called_back = threading.Event()
         self._stopping = threading.Lock()
         self._reached = self._over = self._stop_requested = False
@@ -255,6 +256,9 @@ class Client:
         # Go's error about an address that it cannot read has all of it.
         text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
         cause = go_errors.cause_of(text)
+        if cause == "answer" and self._ban is not None:
+            # It cannot convert a ban whose code it does not know.
+            self._emit(self._ban)
         self._emit({"event": "ended", "error": routes.scrub(text), "cause": cause})
         self._called_back.set()
 
@@ -286,6 +290,9 @@ class Client:
             if self._may_restart:
                 self._may_restart = False
                 self._set_proxy_soon(self._route.link)
+            return
+        if event["event"] == "banned":
+            self._ban = event
             return
         if event["event"] == "repeated":
             if self._receiver is not None:

@@ -251,6 +251,7 @@ LOG_TEXTS = (
     Text("Error reconnecting after autoreconnect sleep: %v", "a reconnect failed"),
     Text("Failed to reconnect after 515 code: %v", "a reconnect failed"),
     Text("Got %d/%s connect failure, assuming automatic reconnect will handle it", "a refusal"),
+    Text("Temporary ban connect failure: %s", "a ban with a code that neonize does not know"),
     Text("Ignoring message %s from %s: %v", "a message came again; it may be lost"),
     Text("received message with old counter", "a message came again"),
     Text("(index: %d, count: %d)", "a message came again"),

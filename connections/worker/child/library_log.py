@@ -22,6 +22,7 @@ RELINK_FAILED = re.compile(
     r"(?:Error reconnecting after autoreconnect sleep|Failed to reconnect after 515 code): (.*)",
     re.DOTALL,
 )
+BANNED, BAN_NUMBER = "Temporary ban connect failure: ", re.compile(r' (code|expire)="(\d{1,10})"')
 REFUSED = re.compile(r"Got (\d+)/.* connect failure, assuming automatic reconnect")
 # It confirms such a message once more, and drops it. The sender chooses the id.
 JID = r"[0-9A-Za-z_.:-]+@[a-z.]+"
@@ -40,6 +41,7 @@ def parse_line(module: str, message: str) -> Event | None:
     """Return the event that a log line reports, or None.
 
     authenticated · restarting · relink_failed (error) · failed (reason: the status as digits) ·
+    banned (code, seconds; 0 for what it does not say) ·
     repeated (id, sender, chat: of a message that was decrypted before) · history_failed ·
     not_paired (error) ·
     codes (count: how many QR codes WhatsApp gave) · passkey
@@ -59,6 +61,10 @@ def parse_line(module: str, message: str) -> Event | None:
         return {"event": "history_failed"}
     if found := NOT_PAIRED.match(message):
         return {"event": "not_paired", "error": found[1]}
+    if message.startswith(BANNED):
+        ban = dict(BAN_NUMBER.findall(message))
+        seconds = int(ban.get("expire", 0))
+        return {"event": "banned", "code": int(ban.get("code", 0)), "seconds": seconds}
     if found := REFUSED.match(message):
         return {"event": "failed", "reason": found[1]}
     return None

@@ -18,6 +18,8 @@ INVALID_CREDENTIALS = GONE_AT_WHATSAPP | {Reason.CREDENTIALS_DAMAGED}
 
 # WhatsApp's bans last days at most; a longer value is taken for an error.
 MAX_BAN = timedelta(days=60)
+# WhatsApp need not say how long one lasts, and each login makes it longer.
+UNSAID_BAN = timedelta(minutes=1)
 
 # The error of a refusing proxy holds the reason phrase of its answer alone.
 PHRASES = {status.phrase: str(int(status)) for status in HTTPStatus}
@@ -86,7 +88,8 @@ def failure_of(event: Event, proxied: bool = False) -> Retryable | Permanent | N
             return Permanent(Reason.LOGGED_OUT_BY_PHONE)
         return Permanent(LOGOUT_REASONS.get(event["reason"], Reason.FORGOTTEN))
     if kind == "banned":
-        lifetime = min(max(timedelta(seconds=event["seconds"]), timedelta(seconds=1)), MAX_BAN)
+        said = timedelta(seconds=event["seconds"])
+        lifetime = min(said, MAX_BAN) if said > timedelta(0) else UNSAID_BAN
         until = timezone.now() + lifetime
         return Retryable(
             Reason.TEMPORARILY_BANNED, f"until {until:%Y-%m-%d %H:%M} UTC", until=until
