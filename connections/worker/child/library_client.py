@@ -76,7 +76,7 @@ class Client:
         self._database = go_library.address_of(database)
         self._device_name = device_name
         self._emit = emit
-        self._number = ""
+        self._number = self._lid = ""
         self._ban: Event | None = None  # by the library's log
         self._called_back = threading.Event()
         self._stopping = threading.Lock()
@@ -295,7 +295,9 @@ class Client:
             self._ban = event
             return
         if event["event"] == "repeated":
-            if self._receiver is not None:
+            # What one writes to oneself is no message of a person. That chat has the own LID.
+            own = event["chat"].partition("@")[0] == self._lid
+            if self._receiver is not None and not own:
                 self._receiver.keep_repeated(event)
             return
         if event["event"] == "history_failed":
@@ -325,7 +327,7 @@ class Client:
         if kind in received.SUBSCRIBED and self._receiver is not None:
             return self._receiver.keep(kind, data)
         if kind == library_contract.DEVICE:
-            self._number = messages.number_of(data)
+            self._number, self._lid = messages.account_of(data)
             with self._stopping:
                 self._reached = self._linked = True
             if not self._pairing:

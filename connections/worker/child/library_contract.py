@@ -154,7 +154,7 @@ _UPLOADED = "URL directPath mediaKey fileEncSHA256 fileSHA256 fileLength mediaKe
 FIELDS: dict[str, dict[str, str]] = {
     NEONIZE: {
         "JID": "User Server RawAgent Device Integrator IsEmpty",
-        "Device": "JID",
+        "Device": "JID LID",
         "LoggedOut": "Reason OnConnect",
         "TemporaryBan": "Code Expire",
         "ConnectFailure": "Reason",

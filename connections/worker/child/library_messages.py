@@ -60,11 +60,12 @@ def device_props(name: str) -> bytes:
     return props
 
 
-def number_of(data: bytes) -> str:
-    """Return the digits of the device in a DEVICE event."""
+def account_of(data: bytes) -> tuple[str, str]:
+    """Return the digits of the number and of the LID of the device in a DEVICE event."""
     from neonize.proto import Neonize_pb2 as messages
 
-    return str(messages.Device.FromString(data).JID.User)
+    device = messages.Device.FromString(data)
+    return str(device.JID.User), str(device.LID.User)
 
 
 def parse_event(kind: int, data: bytes) -> Event:
