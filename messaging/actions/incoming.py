@@ -126,6 +126,8 @@ class _Inbox:
         silent = record.get("type") in SILENT_TYPES
         if wanted and not silent and _address(record).names_person:
             return True
+        if wanted and _is_key_only(record):
+            return False
         self._mark_handled(record)
         return False
 
@@ -255,6 +257,12 @@ class _Inbox:
         Media.objects.bulk_create([found for found in media if found.pk is None])
         Message.objects.bulk_create(self._created)
         save_rows(self._changed.values(), FILLED)
+
+
+def _is_key_only(record: Record) -> bool:
+    """Return whether it brings a sender's key, and what is written follows under the same id."""
+    name = (record.get("protocol") or {}).get("name")
+    return name == "sender_key" or bool(name == "none" and record.get("group"))
 
 
 def _address(record: Record) -> Address:

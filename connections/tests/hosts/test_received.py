@@ -269,7 +269,7 @@ def test_message_of_a_type_that_the_library_does_not_know_is_seen() -> None:
     assert line(event(newer))["unsupported"] == {"field": "999"}
     # In a group it may bring the sender's key along; the key alone is nothing that a person wrote.
     key = e2e().Message(senderKeyDistributionMessage=e2e().SenderKeyDistributionMessage())
-    assert line(event(key))["type"] == "protocol"
+    assert line(event(key))["protocol"] == {"name": "sender_key"}
     newer.MergeFrom(key)
     assert line(event(newer))["type"] == "unsupported"
     newer.conversation = "hello"

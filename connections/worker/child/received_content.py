@@ -23,6 +23,9 @@ ACCOMPANYING = ("messageContextInfo", "senderKeyDistributionMessage")
 # Servers of chats with several people, besides those that the library marks as groups.
 SHARED_SERVERS = ("g.us", "broadcast", "newsletter")
 HISTORY_NOTICE = "history_sync_notification"
+# The key of a group's member, or of a broadcast list's sender. What is written follows as a message
+# of its own, under the same id.
+SENDER_KEY = "sender_key"
 PROTOCOL = ("pinInChatMessage", "keepInChatMessage", "deviceSentMessage", "messageHistoryNotice")
 
 
@@ -52,6 +55,8 @@ def _typed(message: Any, source: Any) -> Found:
         return {"type": "poll", "poll": {"field": name}}
     if not name and (number := _unknown_field(message)):
         return {"type": "unsupported", "unsupported": {"field": number}}
+    if not name and message.HasField("senderKeyDistributionMessage"):
+        return {"type": "protocol", "protocol": {"name": SENDER_KEY}}
     if not name or name in PROTOCOL:
         return {"type": "protocol", "protocol": {"name": name or "none"}}
     return {"type": "unsupported", "unsupported": {"field": name}}

@@ -183,6 +183,23 @@ def test_setting_lets_groups_in(linked: Linked) -> None:
     assert linked.events()[0].data["group"] == "1203630@g.us"
 
 
+@pytest.mark.parametrize("key", ["sender_key", "none"])
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "two"])
+def test_key_of_a_groups_member_does_not_hide_what_follows_under_its_id(
+    linked: Linked, key: str, together: bool
+) -> None:
+    MessagingSettings.objects.create(organization=linked.organization, groups=True)
+    records = (
+        group_message(ANA, id="3EB0A", type="protocol", protocol={"name": key}),
+        group_message(ANA, id="3EB0A"),
+    )
+    for batch in [records] if together else [(record,) for record in records]:
+        linked.store(*batch)
+    linked.store(*records)
+    assert [stored.content["text"]["body"] for stored in linked.messages()] == ["Oi"]
+    assert len(linked.events()) == 1
+
+
 @pytest.mark.parametrize("chat", ["status@broadcast", "1203@newsletter"])
 def test_setting_for_groups_lets_no_status_or_channel_in(linked: Linked, chat: str) -> None:
     MessagingSettings.objects.create(organization=linked.organization, groups=True)
