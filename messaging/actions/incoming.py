@@ -112,6 +112,10 @@ class _Inbox:
         self._rows = self._read(ids)
         self._created: list[Message] = []
         self._changed: dict[int, Message] = {}
+        self._withdrawn: list[Message] = []
+        for record in records:
+            if record.get("type") in SILENT_TYPES and not _is_key_only(record):
+                self._withdraw(record)
 
     @cached_property
     def _keeps_groups(self) -> bool:
@@ -119,7 +123,7 @@ class _Inbox:
 
     def _is_kept(self, record: Record) -> bool:
         """Return whether a record is stored; remember the id of one that is dropped knowingly."""
-        if storable_id(record["id"]) in self._handled:
+        if storable_id(record["id"]) in self._handled or _is_hidden(record):
             return False
         shared = record.get("group", False)
         wanted = not shared or (record["chat"].endswith(GROUP_SERVER) and self._keeps_groups)
@@ -150,6 +154,7 @@ class _Inbox:
         contact = self._contact(record)
         if record["kind"] == "message" and record.get("type") in ABOUT_MESSAGES:
             self._mark_handled(record)
+            self._withdraw(record)
             change = changes.apply(contact, record, self._rows)
             self.events += change.events
             if change.edited is not None and change.edited.pk is not None:
@@ -239,6 +244,22 @@ class _Inbox:
             next_try_at=timezone.now(),
         )
 
+    def _withdraw(self, record: Record) -> None:
+        """Take back the rows of what could not be read before, and is no message of its own."""
+        whatsapp_id = storable_id(record["id"])
+        group = record["chat"] if record.get("group") else ""
+        wrong: list[Message] = []
+        right: list[Message] = []
+        for row in self._rows.get(whatsapp_id, []):
+            same = row.group == group and (row.direction != Direction.IN) == record["from_me"]
+            (wrong if same and row.state in FILLABLE_STATES else right).append(row)
+        self._rows[whatsapp_id] = right
+        self._created = [row for row in self._created if row not in wrong]
+        for row in wrong:
+            if row.pk is not None:
+                self._changed.pop(row.pk, None)
+                self._withdrawn.append(row)
+
     def _mark_handled(self, record: Record) -> None:
         whatsapp_id = storable_id(record["id"])
         if whatsapp_id not in self._handled:
@@ -247,6 +268,7 @@ class _Inbox:
 
     def save(self) -> None:
         """Write what has changed."""
+        lost.withdraw(self._organization_id, self._withdrawn)
         HandledId.objects.bulk_create(
             HandledId(organization_id=self._organization_id, whatsapp_id=whatsapp_id)
             for whatsapp_id in self._newly_handled
@@ -257,6 +279,16 @@ class _Inbox:
         Media.objects.bulk_create([found for found in media if found.pk is None])
         Message.objects.bulk_create(self._created)
         save_rows(self._changed.values(), FILLED)
+
+
+def _is_hidden(record: Record) -> bool:
+    """Return whether it could not be read, and is no message of its own: nobody is to miss it.
+
+    A copy that can be read may still come.
+    """
+    unreadable = record["kind"] == "undecryptable"
+    # What the own phone tells its devices has the category "peer".
+    return bool(unreadable and (record.get("hidden") or record.get("category") == "peer"))
 
 
 def _is_key_only(record: Record) -> bool:

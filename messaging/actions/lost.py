@@ -19,7 +19,7 @@ from connections.models import Connection
 from connections.worker.message_port import StoredSecret
 from events import log
 from events.log import NewEvent
-from events.models import EventType
+from events.models import Event, EventType
 from messaging.actions import contacts, histories, outboxes
 from messaging.actions.contacts import Address
 from messaging.actions.descriptions import describe_person
@@ -167,6 +167,19 @@ def lost_event(message: Message, reason: str) -> NewEvent:
         "before": message.created_at.isoformat(),
     }
     return NewEvent(EventType.MESSAGE_LOST, data, message.public_id)
+
+
+def withdraw(organization_id: int, messages: Sequence[Message]) -> None:
+    """Delete rows of what turned out to be no message, and events that call it lost.
+
+    Who has not read these events yet need not look for it on the phone.
+    """
+    if not messages:
+        return
+    subjects = [message.public_id for message in messages if message.state == State.LOST]
+    told = Event.objects.filter(organization=organization_id, type=EventType.MESSAGE_LOST)
+    told.filter(subject__in=subjects).delete()
+    Message.objects.filter(pk__in=[message.pk for message in messages]).delete()
 
 
 def give_up_unreadable() -> datetime | None:

@@ -314,7 +314,14 @@ def test_message_that_could_not_be_decrypted_keeps_its_address() -> None:
     failed = neonize().UndecryptableMessage(Info=info(), IsUnavailable=True, DecryptFailMode=1)
     found = line(failed.SerializeToString(), library_contract.UNDECRYPTABLE)
     assert (found["kind"], found["unavailable"]) == ("undecryptable", True)
+    assert found["hidden"] is False
     assert (found["id"], found["chat"], found["chat_alt"]) == ("3EB0", LID, PERSON)
+
+
+def test_what_only_apps_were_to_read_is_marked_as_hidden() -> None:
+    mode = neonize().UndecryptableMessage.DECRYPT_FAIL_HIDE
+    failed = neonize().UndecryptableMessage(Info=info(), IsUnavailable=False, DecryptFailMode=mode)
+    assert line(failed.SerializeToString(), library_contract.UNDECRYPTABLE)["hidden"] is True
 
 
 def test_event_that_cannot_be_read_is_kept_as_it_is() -> None:

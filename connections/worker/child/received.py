@@ -57,8 +57,13 @@ def _parse(kind: int, data: bytes) -> Line:
         return _receipt(messages.Receipt.FromString(data))
     if kind == UNDECRYPTABLE:
         failed = messages.UndecryptableMessage.FromString(data)
-        line = _addressing(failed.Info)
-        return {"kind": "undecryptable", **line, "unavailable": failed.IsUnavailable}
+        return {
+            "kind": "undecryptable",
+            **_addressing(failed.Info),
+            "unavailable": failed.IsUnavailable,
+            # So apps mark what is no message of its own: reactions, edits, deletions, votes.
+            "hidden": failed.DecryptFailMode == failed.DECRYPT_FAIL_HIDE,
+        }
     event = messages.Message.FromString(data)
     return {
         "kind": "message",

@@ -12,6 +12,8 @@ from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
 from messaging.tests.support.records import (
     LID,
     OWN_NUMBER,
+    Record,
+    change,
     group_message,
     message,
     number_jid,
@@ -162,6 +164,60 @@ def test_message_that_stays_unreadable_is_told_as_lost(linked: Linked) -> None:
     linked.store(message(ANA, id=record["id"], retry=2))
     assert linked.messages()[0].state == State.RECEIVED
     assert [found.type for found in linked.events()] == ["message.lost", "message.received"]
+
+
+def not_a_message(kind: str, whatsapp_id: str) -> Record:
+    if kind == "protocol":
+        return message(ANA, id=whatsapp_id, type=kind, protocol={"name": "ephemeral_setting"})
+    about = {"emoji": "👍", "body": "x"}
+    return change(kind, "3EB0FF", of_us=False, number=ANA, id=whatsapp_id, **about)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "two"])
+@pytest.mark.parametrize("kind", ["reaction", "edit", "delete", "protocol"])
+def test_what_turns_out_to_be_no_message_is_not_told_as_lost(
+    linked: Linked, kind: str, together: bool
+) -> None:
+    records = (undecryptable(ANA, id="3EB0A"), not_a_message(kind, "3EB0A"))
+    for batch in [records] if together else [(record,) for record in records]:
+        linked.store(*batch)
+    assert linked.messages() == []
+    told = len(linked.events())
+    assert told == (0 if kind == "protocol" else 1)
+    assert lost.give_up_unreadable() is None
+    linked.store(*records)
+    assert (linked.messages(), len(linked.events())) == ([], told)
+
+
+def test_lost_message_that_turns_out_to_be_a_reaction_is_withdrawn(linked: Linked) -> None:
+    linked.store(undecryptable(ANA, id="3EB0A"), undecryptable(BEA, id="3EB0B"))
+    for stored in linked.messages():
+        age(stored, minutes=11)
+    lost.give_up_unreadable()
+    linked.store(not_a_message("reaction", "3EB0A"))
+    assert [stored.whatsapp_id for stored in linked.messages()] == ["3EB0B"]
+    assert [event.type for event in linked.events()] == ["message.lost", "reaction.added"]
+
+
+def test_edit_of_what_turns_out_to_be_no_message_holds_up_nothing(linked: Linked) -> None:
+    linked.store(undecryptable(ANA, id="3EB0A"))
+    edit = change("edit", "3EB0A", of_us=False, number=ANA, body="x")
+    linked.store(edit, not_a_message("delete", "3EB0A"), message(ANA))
+    assert [stored.state for stored in linked.messages()] == [State.RECEIVED]
+
+
+def test_reaction_with_the_id_of_a_message_takes_nothing_back(linked: Linked) -> None:
+    linked.store(undecryptable(ANA, id="3EB0A", from_me=True), message(BEA, id="3EB0B"))
+    linked.store(not_a_message("reaction", "3EB0A"), not_a_message("reaction", "3EB0B"))
+    assert [stored.whatsapp_id for stored in linked.messages()] == ["3EB0A", "3EB0B"]
+
+
+@pytest.mark.parametrize("about", [{"hidden": True}, {"category": "peer"}])
+def test_nobody_misses_what_only_apps_were_to_read(linked: Linked, about: Record) -> None:
+    linked.store(undecryptable(ANA, id="3EB0A", **about))
+    assert linked.messages() == []
+    linked.store(not_a_message("reaction", "3EB0A"))
+    assert [event.type for event in linked.events()] == ["reaction.added"]
 
 
 # --- Groups ---------------------------------------------------------------------------------------
