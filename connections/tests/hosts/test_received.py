@@ -264,6 +264,23 @@ def test_other_messages_are_named() -> None:
     assert line(event(e2e().Message()))["type"] == "protocol"
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    # Nothing, type 9999, a key alone; deletion and edit of nothing.
+    [
+        (b"", "unknown"),
+        (b"\x10\x8f\x4e", "unknown"),
+        (b"\x0a\x04\x1a\x02A1", "unknown"),
+        (b"\x10\x00", "revoke"),
+        (b"\x10\x0e", "message_edit"),
+    ],
+)
+def test_protocol_message_of_another_type_deletes_and_edits_nothing(data: bytes, name: str) -> None:
+    part = e2e().ProtocolMessage.FromString(data)
+    found = line(event(e2e().Message(protocolMessage=part)))
+    assert (found["type"], found["protocol"]) == ("protocol", {"name": name})
+
+
 def test_message_of_a_type_that_the_library_does_not_know_is_seen() -> None:
     newer = e2e().Message.FromString(b"\xba\x3e\x02\x0a\x00")
     assert line(event(newer))["unsupported"] == {"field": "999"}

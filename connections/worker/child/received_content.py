@@ -165,12 +165,15 @@ def _reaction(part: Any, source: Any) -> tuple[str, Found]:
 
 
 def _protocol(part: Any, source: Any) -> tuple[str, Found]:
-    name = part.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[part.type].name
-    if name == "REVOKE":
-        return "delete", {"target": _target(part.key, source)}
     if part.HasField("historySyncNotification"):
         return "protocol", {"name": HISTORY_NOTICE}
-    if name == "MESSAGE_EDIT":
+    if not part.HasField("type"):
+        # It reads as REVOKE then, also where the type is newer than the library.
+        return "protocol", {"name": "unknown"}
+    name = part.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[part.type].name
+    if name == "REVOKE" and part.key.ID:
+        return "delete", {"target": _target(part.key, source)}
+    if name == "MESSAGE_EDIT" and part.key.ID:
         body = text_of(part.editedMessage)
         return "edit", {"target": _target(part.key, source), "body": body}
     return "protocol", {"name": name.lower()}
