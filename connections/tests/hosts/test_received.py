@@ -262,6 +262,8 @@ def test_other_messages_are_named() -> None:
         "name": "app_state_sync_key_share"
     }
     assert line(event(e2e().Message()))["type"] == "protocol"
+    album = e2e().Message(albumMessage=e2e().AlbumMessage(expectedImageCount=3))
+    assert line(event(album))["protocol"] == {"name": "albumMessage"}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,11 @@ HISTORY_NOTICE = "history_sync_notification"
 # The key of a group's member, or of a broadcast list's sender. What is written follows as a message
 # of its own, under the same id.
 SENDER_KEY = "sender_key"
-PROTOCOL = ("pinInChatMessage", "keepInChatMessage", "deviceSentMessage", "messageHistoryNotice")
+# They hold nothing that a person wrote. An album only counts its pictures: each is a message.
+PROTOCOL = (
+    *("pinInChatMessage", "keepInChatMessage", "deviceSentMessage", "messageHistoryNotice"),
+    "albumMessage",
+)
 
 
 def jid_text(jid: Any) -> str:
