@@ -283,6 +283,35 @@ def test_protocol_message_of_another_type_deletes_and_edits_nothing(data: bytes,
     assert (found["type"], found["protocol"]) == ("protocol", {"name": name})
 
 
+def edited(message: Any) -> dict[str, Any]:
+    part = e2e().ProtocolMessage(type=e2e().ProtocolMessage.MESSAGE_EDIT, editedMessage=message)
+    part.key.ID = "A1"
+    return line(event(e2e().Message(protocolMessage=part)))
+
+
+COVERS = ["documentWithCaptionMessage", "ephemeralMessage", "viewOnceMessageV2"]
+
+
+@pytest.mark.parametrize("covers", [[], COVERS[:1], COVERS], ids=len)
+def test_edit_of_a_caption_is_read_within_its_covers(covers: list[str]) -> None:
+    message = e2e().Message()
+    inner = message
+    for name in covers:
+        inner = getattr(inner, name).message
+    inner.documentMessage.caption = "new"
+    assert edited(message)["edit"]["body"] == "new"
+    inner.documentMessage.caption = ""
+    assert edited(message)["edit"]["body"] == ""
+
+
+def test_edit_whose_text_is_not_found_edits_nothing() -> None:
+    newer = e2e().Message.FromString(b"\xba\x3e\x02\x0a\x00")
+    poll = e2e().Message(pollCreationMessage=e2e().PollCreationMessage(name="?"))
+    sticker = e2e().Message(stickerMessage=e2e().StickerMessage())
+    for message in (e2e().Message(), newer, poll, sticker):
+        assert edited(message)["protocol"] == {"name": "message_edit"}
+
+
 def test_message_of_a_type_that_the_library_does_not_know_is_seen() -> None:
     newer = e2e().Message.FromString(b"\xba\x3e\x02\x0a\x00")
     assert line(event(newer))["unsupported"] == {"field": "999"}

@@ -74,16 +74,35 @@ def _unknown_field(message: Any) -> str:
     return str(fields[0].field_number) if len(fields) else ""
 
 
-def text_of(message: Any) -> str:
-    """Return the text or caption of a message."""
+def text_of(message: Any) -> str | None:
+    """Return the text or caption of a message, None of one that cannot have any."""
+    message = _uncovered(message)
     if message.conversation:
         return str(message.conversation)
     if message.HasField("extendedTextMessage"):
         return str(message.extendedTextMessage.text)
     for name in MEDIA:
         if message.HasField(name):
-            return str(getattr(getattr(message, name), "caption", ""))
-    return ""
+            caption: str | None = getattr(getattr(message, name), "caption", None)
+            return caption
+    return None
+
+
+def _uncovered(message: Any) -> Any:
+    """Return what is in the covers of a message, as those of disappearing ones.
+
+    The library takes a message itself out of them, not what is edited or quoted in it.
+    """
+    while True:
+        covers = (part for field, part in message.ListFields() if _is_cover(field))
+        cover = next(covers, None)
+        if cover is None:
+            return message
+        message = cover.message
+
+
+def _is_cover(field: Any) -> bool:
+    return bool(field.message_type and field.message_type.name == "FutureProofMessage")
 
 
 def _context(part: Any) -> Found | None:
@@ -92,7 +111,7 @@ def _context(part: Any) -> Found | None:
     if context is None or not context.stanzaID:
         return None
     sender = _without_device(context.participant)
-    return {"id": context.stanzaID, "sender": sender, "text": text_of(context.quotedMessage)}
+    return {"id": context.stanzaID, "sender": sender, "text": text_of(context.quotedMessage) or ""}
 
 
 def _without_device(jid: str) -> str:
@@ -177,8 +196,8 @@ def _protocol(part: Any, source: Any) -> tuple[str, Found]:
     name = part.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[part.type].name
     if name == "REVOKE" and part.key.ID:
         return "delete", {"target": _target(part.key, source)}
-    if name == "MESSAGE_EDIT" and part.key.ID:
-        body = text_of(part.editedMessage)
+    body = text_of(part.editedMessage)
+    if name == "MESSAGE_EDIT" and part.key.ID and body is not None:
         return "edit", {"target": _target(part.key, source), "body": body}
     return "protocol", {"name": name.lower()}
 
