@@ -150,6 +150,20 @@ def test_chat_of_several_people_is_a_group(chat: str) -> None:
     assert (found["group"], found["chat"], found["chat_alt"]) == (True, chat, "")
 
 
+def test_message_through_a_persons_broadcast_list_is_in_the_chat_with_them() -> None:
+    where = source("1700000000@broadcast", IsGroup=True)
+    found = line(event(e2e().Message(conversation="hello"), info(where)))
+    assert (found["group"], found["chat"], found["chat_alt"]) == (False, LID, PERSON)
+    failed = neonize().UndecryptableMessage(
+        Info=info(where), IsUnavailable=False, DecryptFailMode=1
+    )
+    found = line(failed.SerializeToString(), library_contract.UNDECRYPTABLE)
+    assert (found["group"], found["chat"], found["chat_alt"]) == (False, LID, PERSON)
+    own = source("1700000000@broadcast", f"{ACCOUNT}@s.whatsapp.net", IsGroup=True, IsFromMe=True)
+    found = line(event(e2e().Message(conversation="hello"), info(own)))
+    assert (found["group"], found["chat"]) == (True, "1700000000@broadcast")
+
+
 def test_answer_names_the_message_it_answers() -> None:
     context = sent_content._context({"id": "A1", "sender": PERSON, "text": "question"}, ACCOUNT)
     context.participant = PERSON.replace("@", ":7@")

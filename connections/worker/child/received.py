@@ -78,6 +78,8 @@ def _addressing(info: Any) -> Line:
     source = info.MessageSource
     chat, sender_alt = content.jid_text(source.Chat), content.jid_text(source.SenderAlt)
     group = source.IsGroup or source.Chat.Server in content.SHARED_SERVERS
+    if _is_from_list(source):
+        chat, group = content.jid_text(source.Sender), False
     chat_alt = content.jid_text(source.RecipientAlt) if source.IsFromMe else sender_alt
     return {
         "id": info.ID,
@@ -108,6 +110,15 @@ def _receipt(receipt: Any) -> Line:
         "from_me": source.IsFromMe,
         "phone": _is_own_phone(source),
     }
+
+
+def _is_from_list(source: Any) -> bool:
+    """Return whether a person wrote it to a broadcast list of theirs that we are on.
+
+    Phones show it in the chat with that person. The library's IsIncomingBroadcast says the same.
+    """
+    chat = source.Chat
+    return bool(chat.Server == "broadcast" and chat.User != "status" and not source.IsFromMe)
 
 
 def _is_own_phone(source: Any) -> bool:

@@ -220,6 +220,17 @@ def test_nobody_misses_what_only_apps_were_to_read(linked: Linked, about: Record
     assert [event.type for event in linked.events()] == ["reaction.added"]
 
 
+# --- Broadcast lists ------------------------------------------------------------------------------
+
+
+def test_key_of_a_broadcast_list_does_not_hide_what_follows_under_its_id(linked: Linked) -> None:
+    key = message(ANA, id="3EB0A", type="protocol", protocol={"name": "sender_key"})
+    linked.store(key)
+    linked.store(message(ANA, id="3EB0A"))
+    assert [stored.group for stored in linked.messages()] == [""]
+    assert [event.type for event in linked.events()] == ["message.received"]
+
+
 # --- Groups ---------------------------------------------------------------------------------------
 
 
