@@ -26,6 +26,9 @@ STATES = {
 }
 """What a receipt of a recipient says; others concern our own devices, or ask for a retry."""
 
+# Nothing is sent to these from here, and each of their members tells of each message of the phone.
+SHARED_SERVERS = ("@g.us", "@broadcast")
+
 KEEP_EARLY = timedelta(days=1)
 
 
@@ -41,21 +44,24 @@ def apply(receipts: Mapping[int, Iterable[Mapping[str, Any]]]) -> None:
     The caller holds the locks of outboxes.py, so no id is stored between the look for it and the
     storing of an early receipt.
     """
-    steps: list[Step] = [
-        ((organization_id, storable_id(whatsapp_id)), STATES[receipt["type"]], received_at(receipt))
-        for organization_id, found in receipts.items()
+    told: list[tuple[str, Step]] = [
+        (
+            receipt["chat"],
+            ((pk, storable_id(whatsapp_id)), STATES[receipt["type"]], received_at(receipt)),
+        )
+        for pk, found in receipts.items()
         for receipt in found
         if receipt["type"] in STATES and not receipt["from_me"]
         for whatsapp_id in receipt["ids"]
     ]
-    if not steps:
+    if not told:
         return
-    sent = _sent_messages({key for key, _, _ in steps})
-    statuses.save(_advance(sent, steps))
+    sent = _sent_messages({key for _, (key, _, _) in told})
+    statuses.save(_advance(sent, [step for _, step in told]))
     EarlyReceipt.objects.bulk_create(
         EarlyReceipt(organization_id=key[0], whatsapp_id=key[1], state=state, at=at)
-        for key, state, at in steps
-        if key not in sent
+        for chat, (key, state, at) in told
+        if key not in sent and not chat.endswith(SHARED_SERVERS)
     )
 
 

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from messaging.actions import maintenance
-from messaging.models import EarlyReceipt, Message
+from messaging.models import EarlyReceipt, Message, MessagingSettings
 from messaging.tests.support.linked import ANA, Linked, age, reread
-from messaging.tests.support.records import message, receipt
+from messaging.tests.support.records import OWN_NUMBER, group_message, message, receipt
 
 State = Message.State
 
@@ -94,6 +94,19 @@ def test_receipt_before_the_outcome_is_applied_with_it(linked: Linked) -> None:
     assert sent.state == State.READ
     assert linked.states(queued) == [("sent", None), ("read", None)]
     assert not EarlyReceipt.objects.exists()
+
+
+@pytest.mark.parametrize("chat", ["1203630@g.us", "1700000000@broadcast", "status@broadcast"])
+def test_receipts_of_what_is_not_kept_leave_nothing(linked: Linked, chat: str) -> None:
+    linked.store(receipt("3EB0A", chat=chat), receipt("3EB0A", kind="read", chat=chat))
+    assert not EarlyReceipt.objects.exists()
+
+
+def test_receipt_of_a_groups_member_counts_for_our_message_there(linked: Linked) -> None:
+    MessagingSettings.objects.create(organization=linked.organization, groups=True)
+    written = group_message(OWN_NUMBER, from_me=True)
+    linked.store(written, receipt(written["id"], chat=written["chat"]))
+    assert linked.messages()[0].state == State.DELIVERED
 
 
 def test_early_receipt_waits_a_day(linked: Linked) -> None:
