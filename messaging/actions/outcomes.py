@@ -62,7 +62,7 @@ def _record_accepted(outcomes: Sequence[SendOutcome]) -> None:
     for message in found.order_by("pk"):
         outcome = by_id[message.pk]
         if message.claim == outcome.fence.claim:
-            at = datetime.fromtimestamp(outcome.at, UTC) if outcome.at else now
+            at = datetime.fromtimestamp(outcome.at, UTC) if outcome.at > 0 else now
             message.whatsapp_id, message.happened_at = outcome.whatsapp_id, at
             message.contact.last_sent_at = now
             statuses.set_state(message, State.SENT)

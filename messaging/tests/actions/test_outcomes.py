@@ -37,6 +37,15 @@ def test_accepted_message_is_sent_with_whatsapps_id_and_time(
     }
 
 
+@pytest.mark.parametrize("at", [0, -62135596800], ids=["none", "Go's zero time"])
+def test_accepted_message_without_whatsapps_time_has_ours(
+    linked: Linked, sending: Message, at: int
+) -> None:
+    before = timezone.now()
+    sent = linked.record(sending, whatsapp_id="3EB0A", at=at)
+    assert before <= sent.happened_at <= timezone.now()
+
+
 @pytest.mark.parametrize(
     "error",
     ["refused", "not_on_whatsapp", "upload_failed", "media_gone", "unsupported", "failed"],
