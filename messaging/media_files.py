@@ -20,7 +20,7 @@ from django.core.files.storage import Storage, storages
 
 from messaging.models import PUBLIC_ID_PATTERN, new_public_id
 from messaging.refusals import StorageUnavailable
-from organizations.encryption import Undecryptable, decrypt, encrypt
+from organizations.encryption import Undecryptable, decrypt, encrypt, is_current
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,18 @@ def read(name: str) -> Iterator[bytes]:
             yield plain[HEADER.size :]
         if not last:
             raise Undecryptable("a stored file is incomplete")
+
+
+def reencrypt(name: str) -> str | None:
+    """Store a file once more with the key for new files. Return its new name, None if it has it.
+
+    The old one stays. Raises FileNotFoundError, Undecryptable and StorageUnavailable.
+    """
+    with translated_failures(), storage().open(name) as file:
+        if is_current(file.readline().decode("ascii").rstrip("\n")):
+            return None
+        size = file.size
+    return save(read(name), size).name
 
 
 def delete(name: str) -> None:

@@ -43,6 +43,21 @@ def decrypt(stored: str) -> bytes:
         raise Undecryptable("an encrypted value is damaged, or its key was replaced") from error
 
 
+def is_current(stored: str) -> bool:
+    """Return whether a stored value is encrypted with the key for new values."""
+    key_id, _, token = stored.partition(":")
+    if key_id != next(iter(_keys())):
+        return False
+    if key_id != DERIVED_KEY_ID:
+        return True
+    # Keys of all SECRET_KEYs have this id.
+    try:
+        Fernet(_derive(settings.SECRET_KEY)).decrypt(token.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def key_checks() -> dict[str, list[str]]:
     """Return stored values by the ids of all keys: where they can be read, the keys are the same.
 

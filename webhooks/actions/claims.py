@@ -7,6 +7,7 @@ the next claim everywhere.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,12 @@ from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from organizations.encryption import Undecryptable
 from webhooks.actions import loading
 from webhooks.actions.loading import Batch
 from webhooks.models import Cursor, Endpoint
+
+logger = logging.getLogger(__name__)
 
 Kind = Cursor.Kind
 
@@ -29,6 +33,7 @@ Woken = Mapping[int, Collection[str] | None]
 
 PASSES = 4
 """Queries of one claim at most, when most of what is due is for hosts that have no more room."""
+UNDECRYPTABLE_WAITS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -87,12 +92,27 @@ def claim(
 
 
 def _take(owner: str, lease: timedelta, chosen: list[int], more: bool) -> Claimed:
-    """Lease cursors, those that are still free, and read what each sends first."""
+    """Lease cursors, those that are still free, and read what each sends first.
+
+    What cannot be decrypted holds up its own cursor alone.
+    """
     if not chosen:
         return Claimed([], more)
-    with transaction.atomic():
-        cursors = _lease(owner, lease, chosen)
-        return Claimed(cursors, more, batches=loading.load(cursors))
+    try:
+        with transaction.atomic():
+            cursors = _lease(owner, lease, chosen)
+            return Claimed(cursors, more, batches=loading.load(cursors))
+    except Undecryptable:
+        if len(chosen) == 1:
+            logger.exception("a webhook waits for a key", extra={"cursor": chosen[0]})
+            Cursor.objects.filter(pk=chosen[0]).update(due_at=timezone.now() + UNDECRYPTABLE_WAITS)
+            return Claimed([], more=True)
+    cursors, batches = [], {}
+    for pk in chosen:
+        taken = _take(owner, lease, [pk], more)
+        cursors += taken.cursors
+        batches |= taken.batches
+    return Claimed(cursors, more, batches=batches)
 
 
 def _next_at(running: Collection[int]) -> datetime | None:

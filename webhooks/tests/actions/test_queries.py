@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.expressions import RawSQL
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from events.models import Event
 from organizations.models import Organization
 from webhooks.actions import claims, endpoints, loading, results
 from webhooks.actions.claims import Room
@@ -230,3 +232,18 @@ def test_batch_ends_when_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     batch = loading.load([cursor])[cursor.pk]
     assert (len(batch.items), batch.end, batch.drained) == (5, 5, True)
+
+
+def test_event_without_its_key_holds_up_its_own_endpoint_alone() -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"] * 3)
+    append_to_all(organizations)
+    lost = organizations[1].pk
+    # As if its key had been removed.
+    Event.objects.filter(organization=lost).update(data=RawSQL("'gone:' || data", []))
+    claimed = claims.claim("worker", LEASE, ROOM, [])
+    found = {cursor.organization_id for cursor in claimed.cursors}
+    assert found == {each.pk for each in organizations} - {lost}
+    assert claimed.batches.keys() == {cursor.pk for cursor in claimed.cursors}
+    # It is tried again later, and keeps nobody from claiming until then.
+    assert claims.claim("other", LEASE, ROOM, []).cursors == []
+    assert Cursor.objects.get(organization=lost).due_at > timezone.now() + timedelta(minutes=4)
