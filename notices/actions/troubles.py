@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.dispatch import receiver
 from django.utils import timezone
 
 from connections import broadcast
-from connections.lifecycle import PAIRING, Reason, State
-from connections.models import Connection, ConnectionEvent
+from connections.lifecycle import PAIRING, Desired, Reason, State
+from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.signals import connections_changed
+from connections.status import with_effective_state
 from events import troubles as reports
 from events.troubles import trouble_began, trouble_ended
 from notices.models import Trouble
@@ -81,6 +83,43 @@ def _write_connections(events: Sequence[ConnectionEvent]) -> None:
         else:
             begun.append(_begun(new, pk, CONNECTION, "", event.at))
     Trouble.objects.bulk_create(begun)
+    broadcast.notify_work(NOTICES)
+
+
+def find_without_room() -> None:
+    """Begin the troubles of connections whose worker is gone while all others are full.
+
+    Their rows say that they are connected, and nobody claims them, so no change is ever recorded.
+    The worker that claims one later records that the service was restarted: from there on it is a
+    trouble like any other. It takes one query while the workers have room.
+    """
+    if Worker.workforce() == Workforce.FULL:
+        _begin_without_room()
+
+
+@transaction.atomic
+def _begin_without_room() -> None:
+    linked = Connection.objects.filter(desired=Desired.CONNECTED, state=State.CONNECTED)
+    open_ = Trouble.objects.filter(organization=OuterRef("pk"), kind=CONNECTION, ended_at=None)
+    found = with_effective_state(linked).filter(Q(effective_reason=Reason.NO_ROOM), ~Exists(open_))
+    # Locked, so that nobody claims one of them meanwhile.
+    locked = found.select_for_update(of=("self",), skip_locked=True).select_related("worker")
+    rows = list(locked.order_by("pk"))
+    if not rows:
+        return
+    now = timezone.now()
+    known = _find([row.pk for row in rows], CONNECTION, "", now)
+    begun = []
+    for row in rows:
+        lost_at = row.worker.heartbeat_at if row.worker else now
+        due = lost_at + RECONNECTING_FOR
+        new = Trouble(level=Level.WAITS, reason=Reason.NO_ROOM, due_at=due)
+        if row.pk in known:
+            _change(known[row.pk], new)
+        else:
+            begun.append(_begun(new, row.pk, CONNECTION, "", lost_at))
+    # Another worker may have found them, too.
+    Trouble.objects.bulk_create(begun, ignore_conflicts=True)
     broadcast.notify_work(NOTICES)
 
 

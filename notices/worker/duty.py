@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from django.db import connections as databases
@@ -17,7 +18,7 @@ from connections.models import Worker
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.polling import PollTimer, seconds_until
 from notices import delivery
-from notices.actions import maintenance, planning, sending
+from notices.actions import maintenance, planning, sending, troubles
 from notices.actions.troubles import NOTICES
 from notices.failures import Failure, SendingFailed, SendingPostponed
 from notices.models import Notice
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
 CLEAN_SECONDS = 3600.0
+# For connections without a worker, which nobody tells it of; they have three minutes anyway.
+LOOK_SECONDS = 25.0
 # Longer than a server can take for all steps of a mail, each of which has a deadline.
 LEASE = timedelta(minutes=3)
 AT_ONCE = 8
@@ -44,6 +47,7 @@ class NoticeDuty:
         self._running: set[asyncio.Task[None]] = set()
         self._timer = PollTimer(PAUSE_SECONDS)
         self._opened = self._closing = False
+        self._look_at = 0.0
 
     @property
     def background_tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -65,7 +69,7 @@ class NoticeDuty:
         await self._timer.wait(seconds_until(await self.advance()))
 
     async def advance(self) -> datetime | None:
-        """Plan what is due, and begin to send what waits.
+        """Plan what is due, and begin to send what waits. Now and then, look for more.
 
         Return when there is something to do next, by what is stored now.
         """
@@ -73,6 +77,9 @@ class NoticeDuty:
             if not Worker.are_shared():
                 await self._database.run(sending.release)
             self._opened = True
+        if monotonic() >= self._look_at:
+            self._look_at = monotonic() + LOOK_SECONDS
+            await self._database.run(troubles.find_without_room)
         next_plan = await self._database.run(planning.plan)
         next_notice = await self._database.run(sending.next_at)
         free = AT_ONCE - len(self._running)
