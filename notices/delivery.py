@@ -26,6 +26,8 @@ def prepare(notice: Notice) -> Send | None:
     """
     try:
         troubles = sending.troubles_of(notice)
+        if notice.kind == Notice.Kind.RECOVERY:
+            sending.give_back(notice, troubles)
         if not sending.is_wanted(notice, troubles):
             return None
         assert notice.address is not None

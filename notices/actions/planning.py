@@ -17,7 +17,7 @@ from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from connections.display import OUTAGE_REASONS
-from connections.lifecycle import PAIRING
+from connections.lifecycle import PAIRING, State
 from connections.models import Connection
 from connections.status import with_effective_state
 from notices.actions.troubles import CONNECTION, HOLDS_FOR
@@ -83,7 +83,7 @@ class Situation:
 
     def _read_connections(self) -> None:
         """Read what connections are now: a person may link a phone, or all workers be gone."""
-        ids = [row.organization_id for row in self.open if row.kind == CONNECTION]
+        ids = [row.organization_id for row in self.rows if row.kind == CONNECTION]
         found = with_effective_state(Connection.objects.filter(pk__in=ids))
         self._states = {
             pk: (state, reason)
@@ -98,6 +98,13 @@ class Situation:
         found = with_effective_state(Connection.objects.all())
         return found.filter(Q(effective_reason__in=OUTAGE_REASONS)).values("pk")
 
+    @cached_property
+    def again(self) -> dict[tuple[int | None, str, str], Trouble]:
+        """The open troubles of the organizations whose troubles are over, by what is in trouble."""
+        of = Q(organization__in={row.organization_id for row in self.over}) | Q(organization=None)
+        open_ = Trouble.objects.filter(of, ended_at=None)
+        return {row.thing: row for row in open_.exclude(pk__in=[row.pk for row in self.over])}
+
     def told(self, address: Address) -> dict[int, Telling]:
         """Return what an address was told, by trouble."""
         return self._told[address.pk]
@@ -110,6 +117,16 @@ class Situation:
             self.wake(trouble, self.now + GATHERED_FOR)
             return False
         return True
+
+    def is_back(self, trouble: Trouble) -> bool:
+        """Return whether what was in trouble works now.
+
+        A person may have disconnected it since, or its worker be gone for a moment.
+        """
+        state = self._state(trouble)[0]
+        if state == State.RECONNECTING:
+            self.wake(trouble, self.now + GATHERED_FOR)
+        return trouble.kind != CONNECTION or state == State.CONNECTED
 
     def cause_of(self, trouble: Trouble) -> str:
         """Return the outage for whose end a connection waits, "" for none."""
@@ -144,6 +161,7 @@ class _ReaderPlan:
                 self._situation.wake(trouble, max(quiet, trouble.due_at))
             return
         over = [row for row in over if not self._goes_on(row, fresh)]
+        over = [row for row in over if self._situation.is_back(row)]
         self._tell_troubles(self._tell_outages(fresh))
         self._tell_ends(over)
 
@@ -164,7 +182,7 @@ class _ReaderPlan:
 
     def _goes_on(self, trouble: Trouble, fresh: list[Trouble]) -> bool:
         """Return whether a trouble has begun again before its end was told; it is told once."""
-        again = next((row for row in self._situation.open if _thing(row) == _thing(trouble)), None)
+        again = self._situation.again.get(trouble.thing)
         if again is None:
             return False
         told = self._told[trouble.pk]
@@ -299,7 +317,3 @@ class _ReaderPlan:
 
 def _is_many(rows: Collection[Trouble]) -> bool:
     return len({row.organization_id for row in rows}) >= MANY
-
-
-def _thing(trouble: Trouble) -> tuple[int | None, str, str]:
-    return trouble.organization_id, trouble.kind, trouble.key

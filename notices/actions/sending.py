@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from connections import broadcast
+from connections.lifecycle import State as ConnectionState
 from connections.models import Connection
 from connections.status import with_effective_state
 from notices import schedule
@@ -61,7 +62,8 @@ def release(owner: str | None = None) -> None:
 def troubles_of(notice: Notice) -> list[Trouble]:
     """Return the troubles that a notice is about, as far as its address is told of them now.
 
-    Of those that it tells of, only the ones that are still there.
+    Of those that it tells of, only the ones that are still there; of those whose end it tells,
+    only the ones of what still works.
     """
     address = notice.address
     if address is None:
@@ -81,8 +83,38 @@ def troubles_of(notice: Notice) -> list[Trouble]:
         for row in rows
         if row.organization_id is None or choices.get(row.organization_id, address.everywhere)
     ]
-    _read_reasons([row for row in found if row.kind == CONNECTION and row.ended_at is None])
+    if notice.kind == Kind.RECOVERY:
+        return _still_over(found)
+    _read_reasons([row for row in found if row.kind == CONNECTION])
     return found
+
+
+def _still_over(troubles: Sequence[Trouble]) -> list[Trouble]:
+    """Return the troubles of what is in no trouble by now, and was not disconnected."""
+    ids = {row.organization_id for row in troubles}
+    open_ = Trouble.objects.filter(Q(organization__in=ids) | Q(organization=None), ended_at=None)
+    again = {row.thing for row in open_}
+    rows = with_effective_state(Connection.objects.filter(pk__in=ids))
+    connected = rows.filter(Q(effective_state=ConnectionState.CONNECTED))
+    works = set(connected.values_list("pk", flat=True))
+    return [
+        row
+        for row in troubles
+        if row.thing not in again and (row.kind != CONNECTION or row.organization_id in works)
+    ]
+
+
+def give_back(notice: Notice, told: Collection[Trouble]) -> None:
+    """Let all ends but these, which a notice was to tell, be planned once more."""
+    untold = Telling.objects.filter(recovery=notice).exclude(trouble__in=told)
+    ids = list(untold.values_list("trouble", flat=True))
+    if not ids:
+        return
+    with transaction.atomic():
+        untold.update(recovery=None, closed=False)
+        over = Trouble.objects.filter(pk__in=ids).exclude(ended_at=None)
+        over.update(plan_at=timezone.now())
+        broadcast.notify_work(NOTICES)
 
 
 def _read_reasons(troubles: Sequence[Trouble]) -> None:

@@ -60,6 +60,11 @@ class Trouble(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} of {self.organization_id}: {self.reason or self.sentence}"
 
+    @property
+    def thing(self) -> tuple[int | None, str, str]:
+        """What is in trouble."""
+        return self.organization_id, self.kind, self.key
+
 
 class PlanLock(models.Model):
     """The one row whose lock lets a worker plan, so that no two tell the same."""

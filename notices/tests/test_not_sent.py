@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from connections.actions import Fence
-from connections.lifecycle import Reason
+from connections.lifecycle import Observation, Reason
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
 from notices import delivery
 from notices.actions import addresses, planning
-from notices.models import Address, Choice, Notice, Preferences
+from notices.models import Address, Choice, Notice, Preferences, Trouble
 from notices.tests.support.links import happens, link
 from notices.tests.support.people import send_all, told_at
 from notices.tests.support.servers import MailServer
@@ -123,6 +123,70 @@ def test_end_of_a_trouble_whose_notice_is_just_leaving_is_told(
     let_pass(minutes=2)
     send_all()
     assert mails.subjects == [AWAY, BACK]
+
+
+@pytest.fixture
+def unsent_end(fence: Fence, mails: MailServer, monkeypatch: pytest.MonkeyPatch) -> Fence:
+    """Acme was away, which was told, and is back; that could not be sent, and is tried again."""
+    happens(fence, Reason.LINK_LOST)
+    let_pass(minutes=3)
+    send_all()
+    happens(fence, Reason.RESUMED)
+    let_pass(minutes=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.EmailMultiAlternatives.send", fail)
+        send_all()
+    assert states() == ["sent", "waiting"]
+    return fence
+
+
+def test_end_that_is_tried_again_is_not_the_last_word_of_what_is_disconnected_by_then(
+    unsent_end: Fence, mails: MailServer
+) -> None:
+    happens(unsent_end, Reason.LOGGED_OUT_BY_PHONE)
+    send_all()
+    let_pass(minutes=1)
+    send_all()
+    send_all()
+    assert (states(), mails.subjects) == (["sent", "dropped", "sent"], [AWAY, UNLINKED])
+    assert not Trouble.objects.exclude(plan_at=None).exists()
+
+
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_end_is_told_after_a_shorter_drop_that_kept_it_back(
+    is_planned: bool, unsent_end: Fence, mails: MailServer
+) -> None:
+    happens(unsent_end, Reason.LINK_LOST)
+    let_pass(minutes=1)
+    send_all()
+    assert states() == ["sent", "dropped"]
+    if is_planned:
+        send_all()
+    happens(unsent_end, Reason.RESUMED)
+    let_pass(minutes=1)
+    send_all()
+    let_pass(minutes=1)
+    send_all()
+    assert (states(), mails.subjects) == (["sent", "dropped", "sent"], [AWAY, BACK])
+
+
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_end_is_not_told_of_what_a_person_has_disconnected_since(
+    is_planned: bool, fence: Fence, mails: MailServer
+) -> None:
+    happens(fence, Reason.LINK_LOST)
+    let_pass(minutes=3)
+    send_all()
+    happens(fence, Reason.RESUMED)
+    if is_planned:
+        let_pass(minutes=1)
+        planning.plan()
+    happens(fence, Observation.DISCONNECT_REQUESTED, Reason.DISCONNECTED)
+    let_pass(minutes=1)
+    send_all()
+    send_all()
+    assert mails.subjects == [AWAY]
+    assert not Trouble.objects.exclude(plan_at=None).exists()
 
 
 def turn_off_organization(address: Address) -> None:
