@@ -28,6 +28,9 @@ Level, Kind = Trouble.Level, Notice.Kind
 
 GATHERED_FOR = timedelta(minutes=1)
 """Who is told of many organizations waits so long for others in trouble."""
+OUTAGE_GATHERS_FOR = timedelta(minutes=15)
+"""An outage counts as one for so long, also where only few of its connections still wait. Those
+that are back wait so long for the others until people are told."""
 
 
 def plan() -> datetime | None:
@@ -212,10 +215,22 @@ class _ReaderPlan:
         return remaining
 
     def _ongoing(self, cause: str) -> Notice | None:
-        """Return the notice of an outage that this address was told of and that is not over."""
+        """Return the notice of an outage that this address is told of and that is not over.
+
+        One that is new, or for whose end most of its connections still wait. One that was given up
+        tells nothing, and where the end was told for some, what follows is another outage.
+        """
         told = Telling.objects.filter(address=self._reader.address, notice__cause=cause)
+        told = told.exclude(notice__state=Notice.State.FAILED)
         newest = self._that_wait(told).select_related("notice").order_by("-pk").first()
-        return newest.notice if newest else None
+        if newest is None:
+            return None
+        all_ = Telling.objects.filter(notice=newest.notice)
+        if all_.exclude(recovery=None).exists():
+            return None
+        is_new = newest.notice.created_at > self._now - OUTAGE_GATHERS_FOR
+        most_wait = 2 * self._that_wait(all_).count() > all_.count()
+        return newest.notice if is_new or most_wait else None
 
     def _that_wait(self, told: QuerySet[Telling]) -> QuerySet[Telling]:
         """Return those whose connections still wait for the end of an outage.
@@ -251,7 +266,10 @@ class _ReaderPlan:
     # --- Their ends -----------------------------------------------------------------------------
 
     def _tell_ends(self, over: list[Trouble]) -> None:
-        """Tell that troubles are over: of an outage when all of it is, else together if many."""
+        """Tell that troubles are over: of an outage when all of it is, else together if many.
+
+        What is back from an outage does not wait for ever for the others.
+        """
         ready, since = [], []
         by_outage: defaultdict[Notice, list[Trouble]] = defaultdict(list)
         for trouble in over:
@@ -267,7 +285,8 @@ class _ReaderPlan:
                 ready.append(trouble)
                 since.append(at)
         for notice, rows in by_outage.items():
-            if self._is_ongoing(notice):
+            first = min(row.ended_at for row in rows if row.ended_at is not None)
+            if first > self._now - OUTAGE_GATHERS_FOR and self._is_ongoing(notice):
                 for trouble in rows:
                     self._situation.wake(trouble, self._now + GATHERED_FOR)
             else:

@@ -12,7 +12,7 @@ from connections.models import Connection, Worker
 from connections.tests.support.fake_worker import FakeWorker
 from notices.actions.sending import troubles_of
 from notices.actions.troubles import find_without_room
-from notices.models import Trouble
+from notices.models import Notice, Trouble
 from notices.names import clean
 from notices.tests.support.links import happens, linked
 from notices.tests.support.people import planned, send_all, told_at
@@ -71,6 +71,42 @@ def test_end_is_told_when_all_that_wait_for_it_are_back(fleet: list[Fence]) -> N
     happens(fleet[2], Reason.RESUMED)
     let_pass(minutes=1)
     assert subjects() == [BACK.format(3)]
+
+
+def test_one_that_stays_away_hides_no_later_outage_and_no_end_for_long(
+    fleet: list[Fence], hand: FakeWorker
+) -> None:
+    away(*fleet)
+    let_pass(minutes=3)
+    assert subjects() == [OUTAGE.format(3)]
+    for fence in fleet[:2]:
+        happens(fence, Reason.RESUMED)
+    let_pass(minutes=14)
+    assert subjects() == []
+    let_pass(minutes=1)
+    assert subjects() == [BACK.format(2)]
+    let_pass(hours=5)
+    away(linked(hand, "Epsilon")[1])
+    let_pass(minutes=4)
+    (subject,) = subjects()
+    assert subject.startswith("[Epsilon] WhatsApp has been away")
+    # Those that were told to be back are told to be away again.
+    away(*fleet[:2])
+    let_pass(minutes=3)
+    assert subjects() == [OUTAGE.format(2)]
+    happens(fleet[2], Reason.RESUMED)
+    let_pass(minutes=1)
+    assert subjects() == ["[Delta] WhatsApp is connected again"]
+
+
+def test_notice_that_was_given_up_tells_of_no_other_organizations(fleet: list[Fence]) -> None:
+    away(*fleet[:2])
+    let_pass(minutes=3)
+    assert subjects() == [OUTAGE.format(2)]
+    Notice.objects.update(state="failed")
+    away(fleet[2])
+    let_pass(minutes=4)
+    assert len(subjects()) == 1
 
 
 def test_connections_whose_worker_is_gone_while_all_others_are_full_are_told_of(
