@@ -27,7 +27,10 @@ from organizations.models import Organization
 
 @page_view(*READ, "POST")
 def mine_view(request: HttpRequest) -> HttpResponse:
-    """GET: a person's addresses and hours. POST: store how they are told."""
+    """GET: a person's addresses and hours. POST: store how they are told.
+
+    `everywhere`: the addresses that are told of all organizations, of those that were `shown`.
+    """
     user = person(request)
     preferences = own_preferences(request)
     if request.method != "POST":
@@ -37,8 +40,11 @@ def mine_view(request: HttpRequest) -> HttpResponse:
         return _page(request, form, AddressForm(), 400)
     addresses.save_preferences(form.save(commit=False))
     everywhere = request.POST.getlist("everywhere")
+    shown = request.POST.getlist("shown")
     for address in Address.objects.filter(user=user):
-        addresses.set_everywhere(address, str(address.pk) in everywhere)
+        # One that was added since the page was opened had no box on it.
+        if str(address.pk) in shown:
+            addresses.set_everywhere(address, str(address.pk) in everywhere)
     messages.success(request, _("The changes are saved."))
     return redirect("my_notices")
 

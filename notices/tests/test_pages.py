@@ -127,7 +127,9 @@ def test_chat_address_is_never_shown_again(alice: User) -> None:
 
 def test_language_zone_and_quiet_hours_are_stored_and_checked(alice: User) -> None:
     client, address = browser(alice), told_at(alice)
+    later = told_at(alice, "later@example.com")
     fields = {
+        "shown": address.pk,
         "language": "pt-br",
         "time_zone": "America/Sao_Paulo",
         "quiet_from": "22:00",
@@ -137,7 +139,9 @@ def test_language_zone_and_quiet_hours_are_stored_and_checked(alice: User) -> No
     stored = Preferences.objects.get()
     assert (stored.language, stored.time_zone) == ("pt-br", "America/Sao_Paulo")
     assert stored.quiet_from is not None and stored.quiet_from.hour == 22
+    # The page did not show the other one.
     assert not Address.objects.get(pk=address.pk).everywhere
+    assert Address.objects.get(pk=later.pk).everywhere
     for wrong in ({"time_zone": "Nowhere"}, {"quiet_until": ""}, {"language": "xx"}):
         assert client.post(MINE, {**fields, **wrong}).status_code == 400
 

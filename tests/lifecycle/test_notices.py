@@ -31,7 +31,9 @@ def test_confirmed_address_is_mailed_when_the_phone_unlinks_this_device(tmp_path
         confirm = path_in(mails, 1, "/notices/confirm/")
         assert staff.post(confirm, {})[0] == 200
         # Told of one organization only: else it would wait a minute for others.
-        hours = {"language": "pt-br", "time_zone": "America/Sao_Paulo"}
+        shown = re.search(r'name="shown" value="(\d+)"', staff.get(MINE)[1])
+        assert shown is not None
+        hours = {"language": "pt-br", "time_zone": "America/Sao_Paulo", "shown": shown[1]}
         assert staff.post(MINE, hours)[0] == 200
         organization = application.organization()
         page = f"admin/connections/connection/{organization}/notices/"
