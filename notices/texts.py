@@ -139,9 +139,7 @@ def _outage(cause: Reason, troubles: Sequence[Trouble], clean: Clean, administra
 def _recovery(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text:
     if len(troubles) == 1:
         item = _item(troubles[0], clean)
-        heading = gettext("WhatsApp is connected again")
-        if troubles[0].kind != CONNECTION:
-            heading = gettext("This is over: {what}").format(what=item.sentence)
+        heading = _end_of(troubles[0])
         back = Item(item.name, "", _back_since(troubles[0]), item.url)
         return Text(
             subject=_about(item.name, heading.rstrip(".")),
@@ -155,13 +153,21 @@ def _recovery(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text
         )
     count = len({trouble.organization_id for trouble in troubles})
     heading = ngettext(
-        "WhatsApp is connected again in {count} organization",
-        "WhatsApp is connected again in {count} organizations",
+        "Troubles in {count} organization are over",
+        "Troubles in {count} organizations are over",
         count,
     ).format(count=count)
+    connections = all(trouble.kind == CONNECTION for trouble in troubles)
+    if connections:
+        heading = ngettext(
+            "WhatsApp is connected again in {count} organization",
+            "WhatsApp is connected again in {count} organizations",
+            count,
+        ).format(count=count)
     found = _list(troubles, clean, heading, step=gettext("Nothing to do."), tone="good")
     items = tuple(
-        replace(item, sentence="", since=_back_since(trouble))
+        # Where the heading says it for all, they do not repeat it.
+        replace(item, sentence="" if connections else _end_of(trouble), since=_back_since(trouble))
         for item, trouble in zip(found.items, troubles, strict=False)
     )
     return replace(found, items=items)
@@ -229,6 +235,13 @@ def sentence_of(trouble: Trouble) -> str:
     if trouble.kind == CONNECTION:
         return REASON_TEXTS[Reason(trouble.reason)].sentence
     return gettext(trouble.sentence).format_map(trouble.values)
+
+
+def _end_of(trouble: Trouble) -> str:
+    """Return that it works again, in the active language."""
+    if trouble.kind == CONNECTION:
+        return gettext("WhatsApp is connected again")
+    return gettext("This is over: {what}").format(what=sentence_of(trouble))
 
 
 def next_step_of(trouble: Trouble) -> str:

@@ -82,3 +82,25 @@ def test_reported_trouble_is_told_again_only_when_it_needs_a_person(
     troubles.end(organization.pk, kind, recovered=True)
     let_pass(minutes=1)
     assert told() == [("alice", f"[Acme] This is over: {seen.replace('10', '12')}")]
+
+
+def test_ends_of_other_troubles_in_many_organizations_are_not_those_of_connections(
+    db: None,
+) -> None:
+    told_at(User.objects.create(username="root", is_superuser=True))
+    sentence = "The phone has not been seen for {days} days."
+    made = [Organization.objects.create(name=name) for name in ("Beta", "Gama", "Delta")]
+    for organization in made:
+        path = f"/admin/connections/connection/{organization.pk}/change/"
+        values = {"days": "12"}
+        troubles.begin(Trouble(organization.pk, "phone", sentence, "", path, values=values))
+    let_pass(minutes=1)
+    assert told() == [("root", "3 organizations are in trouble")]
+    for organization in made:
+        troubles.end(organization.pk, "phone", recovered=True)
+    let_pass(minutes=2)
+    (notice,) = planned()
+    text = text_of(notice, troubles_of(notice), clean)
+    assert text.heading == "Troubles in 3 organizations are over"
+    over = "This is over: The phone has not been seen for 12 days."
+    assert [item.sentence for item in text.items] == [over] * 3
