@@ -70,6 +70,7 @@ ACTOR_LABELS = [
     (re.compile("account change"), _("account change")),
     (re.compile("token expiry"), _("token expiry")),
     (re.compile("delivery of webhooks"), _("delivery of webhooks")),
+    (re.compile("link in a notice"), _("link in a notice")),
     (re.compile(r"API token (?P<token>.+)"), _("API token {token}")),
     (re.compile(r"(?P<user>.+) \(API token (?P<token>.+)\)"), _("{user} (API token {token})")),
     (

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.translation import override
 
 from notices.actions import addresses
 from notices.links import stop_url
@@ -12,6 +13,7 @@ from notices.models import Address
 from notices.tests.support.people import send_all, told_at
 from notices.tests.support.servers import MailServer
 from organizations.access import Actor
+from organizations.audit_labels import translate_actor
 from organizations.models import AuditEntry
 
 SITE = "https://orgs.example.com"
@@ -52,5 +54,7 @@ def test_one_click_stops_an_address_without_login_and_only_by_post(alice: User) 
     assert not Address.objects.get().is_on
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.detail) == ("notice_address_stopped", "alice: mail at example.com")
+    with override("pt-br"):
+        assert translate_actor(entry.actor) == "link de um aviso"
     Address.objects.all().delete()
     assert reader.post(path).status_code == 410
