@@ -44,11 +44,13 @@ def tab_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     own = [row for row in rows if row.own]
     others = [row for row in rows if not row.own]
     last = _last(organization)
+    administrators_told = _administrators_told(request, organization)
     context: dict[str, Any] = {
         "tab": "notices",
         "own": own,
         "others": others if rights.manage else [],
-        "others_told": sum(row.told and row.address.is_on for row in others),
+        "others_told": sum(row.told and row.address.is_on for row in others) + administrators_told,
+        "administrators_told": administrators_told,
         "preferences": own_preferences(request),
         "configured": is_configured(),
         "last": last,
@@ -102,6 +104,15 @@ def _rows(request: HttpRequest, organization: Organization) -> list[AddressRow]:
         ),
         key=lambda row: (not row.own, row.address.user.get_username(), row.address.pk),
     )
+
+
+def _administrators_told(request: HttpRequest, organization: Organization) -> int:
+    """Return how many addresses are told that `_rows` does not show: those of administrators."""
+    if caller_of(request).is_superuser:
+        return 0
+    members = organization.memberships.values("user")
+    found = Address.objects.on().filter(user__is_superuser=True).exclude(user__in=members)
+    return sum(is_told(address, organization) for address in found)
 
 
 def _last(organization: Organization) -> list[NoticeRow]:

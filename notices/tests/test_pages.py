@@ -177,6 +177,8 @@ def test_administrators_of_the_service_are_shown_to_each_other_only(
     owners, administrators = browser(olga), browser(User.objects.create_superuser("admin"))
     shown = owners.get(tab(organization)).content.decode()
     assert "root" not in shown and "· alice@example.com" in shown
+    assert "1 address of administrators of this service." in shown
+    assert "1 other address." in browser(alice).get(tab(organization)).content.decode()
     # Their address, and that of the notice that they got.
     assert administrators.get(tab(organization)).content.decode().count("root@example.com") == 2
     url = f"{tab(organization)}{roots.pk}/"
@@ -184,6 +186,7 @@ def test_administrators_of_the_service_are_shown_to_each_other_only(
     assert not Choice.objects.exists()
     administrators.post(url, {"told": "no"})
     assert not Choice.objects.get().told
+    assert "of administrators" not in owners.get(tab(organization)).content.decode()
     # Whoever is a member, too, is one for the others.
     Membership.objects.create(user=root, organization=organization, role=Membership.Role.VIEWER)
     assert "root@example.com" in owners.get(tab(organization)).content.decode()
