@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import json
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
+
+Row = TypeVar("Row", bound=models.Model)
 
 DERIVED_KEY_ID = "secret-key"
 """The id of the key that is derived from SECRET_KEY when DATA_KEYS is empty."""
@@ -111,3 +113,12 @@ class EncryptedJSONField(models.TextField[Any, Any]):
 
     def to_python(self, value: Any) -> Any:
         return value
+
+
+def without_encrypted(rows: models.QuerySet[Row]) -> models.QuerySet[Row]:
+    """Return rows that are read without their encrypted values: none is decrypted to be deleted.
+
+    So they can be deleted also when the key is gone.
+    """
+    fields = rows.model._meta.concrete_fields
+    return rows.defer(*(each.name for each in fields if isinstance(each, EncryptedJSONField)))

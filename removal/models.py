@@ -16,6 +16,9 @@ from organizations.models import ACTOR_LENGTH
 STORAGE_PROBLEM = "storage"
 """The code for a storage of files that does not answer."""
 
+ERROR_PROBLEM = "error"
+"""The code for any other error, which the worker has logged."""
+
 
 def is_logging_out(connection: Connection) -> bool:
     """Return whether the logout of a connection that is being removed is not over.

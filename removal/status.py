@@ -12,7 +12,7 @@ from connections.detail_messages import translate_detail
 from connections.lifecycle import Reason
 from connections.models import Connection, Worker, Workforce
 from organizations.audit_labels import CONTENT_LABELS
-from removal.models import STORAGE_PROBLEM, Removal, is_logging_out
+from removal.models import ERROR_PROBLEM, STORAGE_PROBLEM, Removal, is_logging_out
 
 
 class Stage(StrEnum):
@@ -76,6 +76,8 @@ def _problem(removal: Removal, leaving: Connection | None) -> str:
         return _("No worker runs. It goes on as soon as one does.")
     if removal.problem == STORAGE_PROBLEM:
         return _("The storage of files does not answer. It is tried again.")
+    if removal.problem == ERROR_PROBLEM:
+        return _("An error keeps it from going on; the worker has logged it. It is tried again.")
     if leaving is None:
         return ""
     if not leaving.logout_pending and Worker.objects.alive().of_earlier_version().exists():

@@ -18,6 +18,7 @@ from messaging import media_files
 from messaging.actions import outboxes
 from messaging.models import Media
 from organizations.audit import DETAIL_LENGTH
+from organizations.encryption import without_encrypted
 from organizations.models import AuditEntry, Organization
 from removal import actions
 from removal.contents import KINDS, Kind, describe
@@ -80,7 +81,7 @@ def _delete_some(organization_id: int, kind: Kind) -> int:
             log.lock(organization_id)
         found = kind.model._default_manager.filter(pk__in=ids)
         deleted = found.count()
-        found.delete()
+        without_encrypted(found).delete()
         removal.counts[kind.name] = removal.counts.get(kind.name, 0) + deleted
         removal.bytes_deleted += size if deleted else 0
         removal.problem = ""
@@ -139,5 +140,5 @@ def remove_remains() -> int:
 
 @transaction.atomic
 def record_problem(organization_id: int, code: str) -> None:
-    """Record what keeps a removal from going on, for the page about it."""
+    """Record what keeps a removal from going on, for the page about it; "" for nothing."""
     Removal.objects.unfinished().filter(pk=organization_id).update(problem=code)

@@ -13,7 +13,7 @@ from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.polling import PollTimer
 from messaging.refusals import StorageUnavailable
 from removal import actions, steps
-from removal.models import STORAGE_PROBLEM
+from removal.models import ERROR_PROBLEM, STORAGE_PROBLEM
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +79,16 @@ class Removals:
         try:
             while await self._database.run(steps.advance, organization_id):
                 await asyncio.sleep(0)
-        except (StorageUnavailable, OSError):
+        except Exception as error:
+            # Whatever it is, it keeps no other removal from going on.
             pause, _until = self._pauses.get(organization_id, (PAUSE_SECONDS / 2, 0.0))
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
             until = asyncio.get_running_loop().time() + pause
             self._pauses[organization_id] = pause, until
             logger.exception("a removal cannot go on", extra={"organization": organization_id})
-            await self._database.run(steps.record_problem, organization_id, STORAGE_PROBLEM)
+            storage = isinstance(error, StorageUnavailable | OSError)
+            problem = STORAGE_PROBLEM if storage else ERROR_PROBLEM
+            await self._database.run(steps.record_problem, organization_id, problem)
         else:
-            self._pauses.pop(organization_id, None)
+            if self._pauses.pop(organization_id, None):
+                await self._database.run(steps.record_problem, organization_id, "")

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from messaging.models import FILLABLE_STATES, Contact, Message
+from organizations.encryption import without_encrypted
 from organizations.phone_numbers import spellings
 
 USER_SERVER, LID_SERVER = "s.whatsapp.net", "lid"
@@ -49,8 +50,12 @@ def jid_of(contact: Contact) -> str:
 
 
 def find(organization_id: int, address: Address) -> Contact | None:
-    """Return the contact at an address, in any spelling of the number."""
-    return Contacts(organization_id, [address]).get(address)
+    """Return the contact at an address, in any spelling of the number.
+
+    Its name is read when it is asked for, so that a person whose name needs a key that is gone is
+    found to be erased.
+    """
+    return Contacts(organization_id, [address], names=False).get(address)
 
 
 def find_or_create(organization_id: int, address: Address, typed: bool = False) -> Contact:
@@ -68,9 +73,11 @@ def find_or_create(organization_id: int, address: Address, typed: bool = False) 
 
 
 class Contacts:
-    """The contacts at some addresses of one organization, read at once."""
+    """The contacts at some addresses of one organization, read at once, with their names or not."""
 
-    def __init__(self, organization_id: int, addresses: Iterable[Address]) -> None:
+    def __init__(
+        self, organization_id: int, addresses: Iterable[Address], *, names: bool = True
+    ) -> None:
         self._organization_id = organization_id
         self._addresses = [found for found in dict.fromkeys(addresses) if found.names_person]
         self._by_lid: dict[str, Contact] = {}
@@ -79,6 +86,7 @@ class Contacts:
         lids = {address.lid for address in self._addresses if address.lid}
         numbers = {number for address in self._addresses for number in _spelled(address.number)}
         rows = Contact.objects.filter(organization=organization_id)
+        rows = rows if names else without_encrypted(rows)
         for contact in rows.filter(Q(lid__in=lids) | Q(number__in=numbers)).order_by("pk"):
             self._index(contact)
 

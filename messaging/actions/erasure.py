@@ -29,6 +29,7 @@ from messaging.models import (
 )
 from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
+from organizations.encryption import without_encrypted
 from organizations.locks import lock_organization
 from organizations.models import Organization
 from organizations.phone_numbers import same_number
@@ -144,7 +145,7 @@ class _Erasure:
             return None
         _erase_people(people)
         if self._address is None:
-            Media.objects.filter(organization=organization_id, messages=None).delete()
+            _delete_files(Media.objects.filter(organization=organization_id))
         return log.last_sequence(organization_id)
 
     def _find_people(self) -> QuerySet[Contact]:
@@ -166,8 +167,9 @@ def erasable(organization_id: int) -> QuerySet[Message]:
 
 
 def _people(organization_id: int) -> QuerySet[Contact]:
-    """Return the contacts of an organization that were not erased."""
-    return Contact.objects.filter(organization=organization_id).exclude(number="", lid="")
+    """Return the contacts of an organization that were not erased, to be erased: without names."""
+    people = Contact.objects.filter(organization=organization_id)
+    return without_encrypted(people.exclude(number="", lid=""))
 
 
 def _erase_people(people: QuerySet[Contact]) -> None:
@@ -192,10 +194,15 @@ def _erase_rows(organization_id: int, messages: Sequence[Message], into: Contact
     # It is a digest of what was written to whom.
     IdempotencyKey.objects.filter(message__in=messages).update(body_hash="")
     files = {message.media_id for message in messages if message.media_id is not None}
-    Media.objects.filter(pk__in=files, messages=None).delete()
+    _delete_files(Media.objects.filter(pk__in=files))
     subjects = [message.public_id for message in messages]
     events = Event.objects.filter(organization=organization_id, subject__in=subjects)
     log.redact(events, KEPT_OF_EVENTS)
+
+
+def _delete_files(files: QuerySet[Media]) -> None:
+    """Delete those of these files that no message carries."""
+    without_encrypted(files.filter(messages=None)).delete()
 
 
 def _empty_rows(messages: Sequence[Message], into: Contact) -> None:

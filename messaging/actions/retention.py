@@ -15,6 +15,7 @@ from messaging.actions import outboxes
 from messaging.actions.erasure import KEPT_OF_EVENTS
 from messaging.media_cleanup import delete_after_commit
 from messaging.models import UNSENT_STATES, Contact, Media, Message, MessagingSettings
+from organizations.encryption import without_encrypted
 from organizations.models import Organization, Retention
 
 State = Message.State
@@ -33,8 +34,6 @@ def organizations() -> list[int]:
 def clean(organization_id: int) -> None:
     """Delete and erase what an organization's settings do not keep."""
     own = MessagingSettings.of(organization_id)
-    if own.erase_delivered_texts:
-        erase_delivered(organization_id)
     now = timezone.now()
     if own.retention_days:
         delete_before(organization_id, now - timedelta(days=own.retention_days))
@@ -44,6 +43,9 @@ def clean(organization_id: int) -> None:
     if retention.history:
         before = now - timedelta(days=retention.history)
         connection_actions.delete_old_history(organization_id, before)
+    # Last: it reads events, and one whose key is gone must not keep the others from being deleted.
+    if own.erase_delivered_texts:
+        erase_delivered(organization_id)
 
 
 @transaction.atomic
@@ -56,7 +58,7 @@ def erase_delivered(organization_id: int) -> None:
         state__in=ARRIVED,
         erased_at=None,
     )
-    found = list(arrived.order_by("pk")[:BATCH])
+    found = list(without_encrypted(arrived).order_by("pk")[:BATCH])
     for message in found:
         message.content, message.erased_at = {message.type: {}, "context": None}, timezone.now()
     Message.objects.bulk_update(found, ["content", "erased_at"])
@@ -83,7 +85,7 @@ def forget_files(organization_id: int, before: datetime) -> None:
     """Delete the content of files from before a time. Their messages stay, without it."""
     if outboxes.lock(organization_id) is None:
         return
-    found = list(old_files(organization_id, before).order_by("pk")[:BATCH])
+    found = list(without_encrypted(old_files(organization_id, before)).order_by("pk")[:BATCH])
     Media.objects.filter(pk__in=[media.pk for media in found]).update(
         state=Media.State.NOT_KEPT, reason=EXPIRED, stored_as="", source=None
     )
@@ -100,16 +102,16 @@ def delete_before(organization_id: int, before: datetime) -> None:
     if outboxes.lock(organization_id) is None:
         return
     old = old_messages(organization_id, before)
-    Message.objects.filter(
-        pk__in=list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    ).delete()
+    oldest = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    without_encrypted(Message.objects.filter(pk__in=oldest)).delete()
     # Files that no message carries any more; what is stored of them goes with the rows.
     files = Media.objects.filter(organization=organization_id, created_at__lt=before, messages=None)
-    Media.objects.filter(pk__in=list(files.values_list("pk", flat=True)[:BATCH])).delete()
+    unused_files = list(files.values_list("pk", flat=True)[:BATCH])
+    without_encrypted(Media.objects.filter(pk__in=unused_files)).delete()
     events = Event.objects.filter(organization=organization_id, at__lt=before)
     newest = events.order_by("sequence").values_list("sequence", flat=True)[:BATCH]
     Event.objects.filter(organization=organization_id, sequence__in=list(newest)).delete()
     unused = Contact.objects.filter(organization=organization_id, messages=None)
     for column in ("last_received_at", "last_sent_at", "first_written_at", "resolved_at"):
         unused = unused.filter(Q(**{column: None}) | Q(**{f"{column}__lt": before}))
-    unused.delete()
+    without_encrypted(unused).delete()

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from messaging import media_files
 from messaging.models import Media
+from messaging.refusals import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -22,14 +23,18 @@ FILES_AT_ONCE = 500
 
 
 def delete_some() -> None:
-    """Look at some folders of the storage, and delete the old files in them that have no row."""
-    try:
-        folders, _ = media_files.storage().listdir("")
-    except FileNotFoundError:
-        return  # Nothing was ever stored.
+    """Look at some folders of the storage, and delete the old files in them that have no row.
+
+    A storage that fails is logged, and looked at again in the next run.
+    """
     deleted = 0
-    for folder in random.sample(folders, min(FOLDERS_AT_ONCE, len(folders))):
-        deleted += _delete_in(folder)
+    try:
+        with media_files.translated_failures():
+            folders, _ = media_files.storage().listdir("")
+            for folder in random.sample(folders, min(FOLDERS_AT_ONCE, len(folders))):
+                deleted += _delete_in(folder)
+    except (FileNotFoundError, StorageUnavailable):
+        pass  # Nothing was ever stored, or another worker was faster; or it was logged.
     if deleted:
         logger.warning("stored files without a row were deleted", extra={"count": deleted})
 

@@ -19,6 +19,7 @@ from messaging.admin.settings import settings_page
 from messaging.export import export_response, require_all_data
 from messaging.models import Contact
 from organizations.admin.base import caller_of
+from organizations.encryption import without_encrypted
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number
 
@@ -117,7 +118,8 @@ def find_owned(request: HttpRequest, organization_id: int) -> Organization:
 
 def _find_contact(organization: Organization, contact_id: int) -> Contact:
     """Return a contact of the organization that was not erased. Raises Http404."""
-    contact = Contact.objects.filter(organization=organization, pk=contact_id).first()
+    people = without_encrypted(Contact.objects.filter(organization=organization))
+    contact = people.filter(pk=contact_id).first()
     if contact is None or not (contact.number or contact.lid):
         raise Http404
     return contact

@@ -18,6 +18,7 @@ from connections.worker import spools
 from messaging import media_files
 from messaging.models import Media
 from messaging.refusals import StorageUnavailable
+from messaging.tests.support.rows import lose_key
 from organizations.models import AuditEntry, Organization
 from removal import actions, contents, steps, worker
 from removal.contents import KINDS
@@ -149,6 +150,42 @@ def test_storage_that_fails_keeps_the_rows_of_its_files(filled: Organization) ->
     assert Removal.objects.get().problem == "storage"
     run(organization_id)
     assert (Removal.objects.get().problem, stored_files()) == ("", [])
+
+
+def test_what_needs_a_key_that_is_gone_is_removed(filled: Organization) -> None:
+    organization_id = removing(filled)
+    lose_key(organization_id)
+    run(organization_id)
+    assert rows_left(organization_id) == {} and stored_files() == []
+
+
+def test_error_of_one_removal_stops_no_other(
+    filled: Organization, other_organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(other_organization)
+    broken, good = removing(filled), removing(other_organization)
+    assert steps.unfinished() == [broken, good]
+    advance, errors = steps.advance, [RuntimeError()]
+
+    def fail_once(organization_id: int) -> bool:
+        if organization_id == broken and errors:
+            raise errors.pop()
+        return advance(organization_id)
+
+    monkeypatch.setattr(steps, "advance", fail_once)
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0)
+
+    async def run_once() -> None:
+        removals = worker.Removals()
+        await removals.background_tasks["remove organizations"]()
+        await removals.close()
+
+    asyncio.run(run_once())
+    assert steps.unfinished() == [broken]
+    status = status_of(Removal.objects.get(pk=broken))
+    assert status.problem.startswith("An error keeps it from going on")
+    asyncio.run(run_once())
+    assert steps.unfinished() == []
 
 
 def test_worker_removes_what_another_machine_has_left(

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
+from organizations.encryption import without_encrypted
 from organizations.models import Organization, Retention
 from webhooks.actions.lost_rights import pause_expired
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
@@ -69,7 +70,7 @@ def clean() -> bool:
     over = Cursor.objects.filter(position__gte=F("end"), deliveries=None)
     days = timedelta(days=settings.DELIVERY_RETENTION_DAYS)
     over.filter(created_at__lt=now - days).delete()
-    deleted.delete()
+    without_encrypted(deleted).delete()
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from connections.worker.traffic.incoming import IncomingTraffic
 from connections.worker.traffic.lost import LostMessages
 from connections.worker.traffic.outgoing import OutgoingTraffic
 from connections.worker.traffic.signals import Signals
+
+logger = logging.getLogger(__name__)
 
 MAINTAIN_SECONDS = 5.0
 # After a restart hundreds connect within seconds.
@@ -100,10 +103,17 @@ class MessageTraffic:
         # First, as a start has more urgent work for the database.
         await asyncio.sleep(CLEAN_SECONDS)
         context = self._context
-        if context.lease_held():
-            await context.db(context.port.forget)
-            for organization_id in await context.db(context.port.organizations_to_clean):
+        if not context.lease_held():
+            return
+        for organization_id in await context.db(context.port.organizations_to_clean):
+            try:
                 await context.db(context.port.clean, organization_id)
+            except Exception:
+                # What one has stored, as a value whose key is gone, stops no other's.
+                logger.exception(
+                    "an organization could not be cleaned", extra={"organization": organization_id}
+                )
+        await context.db(context.port.forget)
 
     async def _maintain(self) -> None:
         await asyncio.sleep(MAINTAIN_SECONDS)

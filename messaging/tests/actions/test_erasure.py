@@ -21,6 +21,7 @@ from messaging.tests.support.records import (
     receipt,
     undecryptable,
 )
+from messaging.tests.support.rows import lose_key
 from organizations.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -198,6 +199,19 @@ def test_erasure_is_audited_without_the_number(linked: Linked) -> None:
     assert (entry.organization, entry.actor, entry.detail) == (linked.organization, "alice", "1")
     with pytest.raises(Contact.DoesNotExist):
         erasure.erase_contact(linked.organization, linked.messages()[0].contact_id, ALICE)
+
+
+@pytest.mark.parametrize("everybody", [False, True])
+def test_who_has_a_name_whose_key_is_gone_is_erased(linked: Linked, everybody: bool) -> None:
+    MessagingSettings.objects.create(organization=linked.organization)
+    linked.store(message(ANA, type="image", image={"size": 3}, media="aGk=", push_name="Ana"))
+    lose_key(linked.pk, "Contact", "Media", "Message")
+    if everybody:
+        erasure.erase_all(linked.organization, ALICE)
+    else:
+        erase(linked)
+    assert not Media.objects.exists()
+    assert ANA not in told(linked)
 
 
 def test_contact_of_another_organization_is_not_found(linked: Linked, other: Linked) -> None:

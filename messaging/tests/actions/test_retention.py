@@ -11,6 +11,7 @@ from messaging.models import Contact, Media, Message, MessagingSettings
 from messaging.tests.support.linked import ANA, Linked, age, reread
 from messaging.tests.support.records import message as record
 from messaging.tests.support.records import receipt
+from messaging.tests.support.rows import lose_key
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,21 @@ def test_messages_events_and_contacts_go_after_their_days(linked: Linked, other:
     assert (linked.messages(), linked.events()) == ([], [])
     assert not Contact.objects.filter(organization=linked.pk).exists()
     assert len(other.messages()) == len(other.events()) == 1, "it keeps them for 90 days"
+
+
+def test_what_needs_a_key_that_is_gone_is_deleted(linked: Linked, other: Linked) -> None:
+    for one in (linked, other):
+        keep(one, retention_days=7, erase_delivered_texts=True)
+        one.store(record(ANA, type="image", image={"size": 5}, media="aGk=", push_name="Ana"))
+        first = one.send()
+        receipts.apply({one.pk: [receipt(first.whatsapp_id)]})
+        Message.objects.filter(organization=one.pk, direction="in").update(resends=first)
+        make_old(one, days=8)
+    Media.objects.update(created_at=timezone.now() - timedelta(days=8))
+    lose_key(linked.pk)
+    clean()
+    for model in (Message, Contact, Media, Event):
+        assert not model._default_manager.exists(), model
 
 
 def test_everything_is_kept_for_ever_with_zero_days(linked: Linked) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from django.core.files.base import ContentFile
@@ -68,6 +69,16 @@ def test_one_run_looks_at_some_folders_only(db: None, monkeypatch: pytest.Monkey
     for _ in range(200):
         stray_files.delete_some()
     assert not any(map(exists, names))
+
+
+@pytest.mark.parametrize("method", ["listdir", "get_modified_time"])
+def test_storage_that_fails_is_left_for_the_next_run(db: None, method: str) -> None:
+    stray = store(days=2)
+    with patch.object(media_files.storage(), method, side_effect=PermissionError):
+        maintenance.forget()
+    assert exists(stray)
+    maintenance.forget()
+    assert not exists(stray)
 
 
 def test_nothing_was_ever_stored(db: None) -> None:

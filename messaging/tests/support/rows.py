@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
+from django.db import connection
+
 from messaging.actions import contacts
 from messaging.actions.contacts import Address
 from messaging.models import Message
+from organizations.encryption import EncryptedJSONField
 from organizations.models import Organization
 
 State, Direction = Message.State, Message.Direction
@@ -36,3 +40,22 @@ def make_message(
         "state": state,
     }
     return Message.objects.create(organization=organization, contact=contact, **defaults | fields)
+
+
+def lose_key(organization_id: int, *names: str) -> None:
+    """Let the encrypted values of an organization need a key that is gone; of all models, or some.
+
+    `names`: of the models.
+    """
+    for model in apps.get_models():
+        columns = [field.attname for field in model._meta.concrete_fields]
+        if "organization_id" not in columns or (names and model.__name__ not in names):
+            continue
+        for field in model._meta.concrete_fields:
+            if isinstance(field, EncryptedJSONField):
+                with connection.cursor() as cursor:
+                    cursor.execute(
+                        f"UPDATE {model._meta.db_table} SET {field.column} = 'gone:xxx'"
+                        f" WHERE organization_id = %s AND {field.column} IS NOT NULL",
+                        [organization_id],
+                    )
