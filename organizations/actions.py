@@ -172,13 +172,17 @@ def _add_member(
 
 @transaction.atomic
 def remove_member(
-    membership: Membership, actor: Actor, *, revoke_tokens: bool = True
+    membership: Membership,
+    actor: Actor,
+    *,
+    revoke_tokens: bool = True,
+    kept_tokens: Collection[uuid.UUID] = (),
 ) -> list[ApiToken]:
     """Remove a member and return the revoked tokens.
 
     Ends their open pages, sockets, pairings and links, and with `revoke_tokens` revokes the
-    organization's tokens that they created. Does nothing when they are no longer a member.
-    Raises LastOwner.
+    organization's tokens that they created, but those with the numbers `kept_tokens`. Does nothing
+    when they are no longer a member. Raises LastOwner.
     """
     user = membership.user
     organization = lock_organization(membership.organization, actor, Permission.MANAGE, user)
@@ -189,7 +193,9 @@ def remove_member(
     detail = f"{found.user.get_username()}: {found.role}"
     found.delete()
     log_audit(Action.MEMBER_REMOVED, organization, actor, detail)
-    return revoke_lost_access(user, [organization], actor, revoke_tokens=revoke_tokens)
+    return revoke_lost_access(
+        user, [organization], actor, revoke_tokens=revoke_tokens, kept_tokens=kept_tokens
+    )
 
 
 def _require_other_owner(membership: Membership) -> None:

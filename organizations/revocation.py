@@ -6,7 +6,8 @@ a receiver: `connections` ends pairings and owner's links.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
@@ -63,13 +64,19 @@ def revoke_trees(roots: Iterable[ApiToken], actor: Actor) -> list[ApiToken]:
 
 
 def revoke_lost_access(
-    user: User, organizations: Sequence[Organization], actor: Actor, *, revoke_tokens: bool
+    user: User,
+    organizations: Sequence[Organization],
+    actor: Actor,
+    *,
+    revoke_tokens: bool,
+    kept_tokens: Collection[UUID] = (),
 ) -> list[ApiToken]:
     """Revoke what this user no longer has a right to in these organizations.
 
     Where they no longer manage the organization, ends their invitations, and with `revoke_tokens`
-    revokes the organization's own tokens that they created. Call it after the change, in its
-    transaction, with the user locked. Returns the newly revoked tokens.
+    revokes the organization's own tokens that they created, but those with the numbers
+    `kept_tokens`. Call it after the change, in its transaction, with the user locked. Returns the
+    newly revoked tokens.
     """
     user = User.objects.get(pk=user.pk)
     lost: list[ApiToken] = []
@@ -78,7 +85,8 @@ def revoke_lost_access(
             continue
         end_invitations_of(organization, user, actor)
         if revoke_tokens:
-            lost += organization_tokens(organization, user).select_related("organization")
+            found = organization_tokens(organization, user).exclude(number__in=kept_tokens)
+            lost += found.select_related("organization")
     revoked = revoke_trees(lost, actor)
     access_ended.send(sender=User, user=user, tokens=[], actor=actor)
     return revoked

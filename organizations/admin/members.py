@@ -212,10 +212,12 @@ class MembershipAdmin(TenantAdmin[Membership]):
         tokens = _tokens_created_by(membership)
         if request.method != "POST":
             return self._removal_confirmation(request, membership, tokens)
-        keep = bool(tokens) and "revoke_tokens" not in request.POST
+        # Only those that the page has shown: who is being removed may have made others since.
+        shown = [] if "revoke_tokens" in request.POST else request.POST.getlist("shown_token")
+        kept = [token.number for token in tokens if str(token.number) in shown]
         try:
             actor = caller_of(request).actor
-            revoked = actions.remove_member(membership, actor, revoke_tokens=not keep)
+            revoked = actions.remove_member(membership, actor, kept_tokens=kept)
         except actions.LastOwner as error:
             messages.error(request, str(error))
         else:
@@ -244,6 +246,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
             page.context_data |= {
                 "option": "revoke_tokens",
                 "option_label": gettext("Revoke the organization's tokens that they made"),
-                "option_rows": tokens,
+                "option_field": "shown_token",
+                "option_rows": [(token.number, token) for token in tokens],
             }
         return page

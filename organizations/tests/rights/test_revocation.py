@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -288,9 +289,28 @@ def test_removal_keeps_the_tokens_without_the_tick(
     olivia: User, bert: User, organization: Organization
 ) -> None:
     page = address("membership", "remove", organization.memberships.get(user=bert).pk)
-    browser(olivia).post(page, {})
+    browser(olivia).post(page, unticked(shown(olivia, page)))
     assert valid() == ["laptop", "shop"]
     assert not organization.memberships.filter(user=bert).exists()
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_removal_revokes_the_tokens_that_were_made_since_the_page_was_opened(
+    olivia: User, bert: User, organization: Organization, before: int
+) -> None:
+    if not before:
+        ApiToken.objects.filter(name="shop").delete()
+    page = address("membership", "remove", organization.memberships.get(user=bert).pk)
+    form = unticked(shown(olivia, page))
+    assert len(form["shown_token"]) == before
+    actions.create_token(bert, "late", TESTS, organization=organization)
+    browser(olivia).post(page, form)
+    assert valid() == ["laptop", "shop"][: 1 + before]
+
+
+def unticked(page: str) -> dict[str, list[str]]:
+    """Return what the form of a page about a member's removal sends without the tick."""
+    return {"shown_token": re.findall(r'name="shown_token" value="([^"]+)"', page)}
 
 
 @pytest.mark.parametrize(("tick", "kept"), [({"revoke_tokens": "on"}, []), ({}, ["shop"])])
