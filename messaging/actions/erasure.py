@@ -110,28 +110,37 @@ class _Erasure:
         self._organization_id = organization_id
         self._address = address
         self._into: Contact | None = None
+        self._redacted = 0  # The last sequence of the log up to which it is.
 
     def run(self) -> None:
-        """Erase messages and people, and what the log tells of them."""
-        while (last := self._erase_some()) is None:
+        """Erase messages and people, and what the log tells of them.
+
+        The people go last, with what the log has got of them meanwhile: an erasure that fails can
+        be requested again.
+        """
+        self._redact()
+        while self._erase_some():
             pass
-        events = Event.objects.filter(organization=self._organization_id, sequence__lte=last)
+
+    def _redact(self) -> None:
+        """Redact what was appended to the log since the last time."""
+        last = log.last_sequence(self._organization_id)
+        new = Q(sequence__gt=self._redacted, sequence__lte=last)
+        events = Event.objects.filter(new, organization=self._organization_id)
         if (address := self._address) is None:
-            events = events.exclude(type__in=CONNECTION_TYPES)
-            return log.redact(events, KEPT_OF_EVENTS)
-        # Those about another person's message, or about one that is not known here.
-        changes = events.filter(type__in=CHANGES)
-        log.redact(changes, KEPT_OF_EVENTS, lambda data: _is_of(data, address))
+            log.redact(events.exclude(type__in=CONNECTION_TYPES), KEPT_OF_EVENTS)
+        else:
+            # Those about another person's message, or about one that is not known here.
+            changes = events.filter(type__in=CHANGES)
+            log.redact(changes, KEPT_OF_EVENTS, lambda data: _is_of(data, address))
+        self._redacted = last
 
     @transaction.atomic
-    def _erase_some(self) -> int | None:
-        """Erase some messages, and with the last ones the people.
-
-        Return the newest sequence of the log when nothing is left, else None.
-        """
+    def _erase_some(self) -> bool:
+        """Erase some messages, and with the last ones the people. Return whether there are more."""
         organization_id = self._organization_id
         if outboxes.lock(organization_id) is None:
-            return 0
+            return False
         people = self._find_people()
         messages = Message.objects.filter(organization=organization_id, contact__in=people)
         waiting = messages.filter(state__in=WAITING_STATES)
@@ -142,11 +151,12 @@ class _Erasure:
             self._into = self._into or Contact.objects.create(organization_id=organization_id)
             _erase_rows(organization_id, found, self._into)
         if len(found) == AT_ONCE:
-            return None
+            return True
+        self._redact()
         _erase_people(people)
         if self._address is None:
             _delete_files(Media.objects.filter(organization=organization_id))
-        return log.last_sequence(organization_id)
+        return False
 
     def _find_people(self) -> QuerySet[Contact]:
         """Return whom to erase.

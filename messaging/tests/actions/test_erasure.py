@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from events import log
 from messaging import limits, media_files
 from messaging.actions import contacts, erasure, outcomes, outgoing
 from messaging.actions import media as media_actions
@@ -180,6 +182,50 @@ def test_reaction_to_a_message_of_another_person_is_redacted(linked: Linked) -> 
     assert "👍" in told(linked)
     erase(linked)
     assert "👍" not in told(linked) and ANA not in told(linked) and BEA in told(linked)
+
+
+def react(linked: Linked) -> None:
+    """Let Ana react to a message that is not known here."""
+    linked.store(change("reaction", "3EB0FF", of_us=False, number=ANA, emoji="👍"))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_erasure_that_failed_is_requested_again(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    linked.store(message(ANA, body=SECRET))
+    react(linked)
+    redact, calls = log.redact, 0
+
+    def fail(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == failing:
+            raise OSError
+        redact(*arguments)
+
+    monkeypatch.setattr(log, "redact", fail)
+    with pytest.raises(OSError):
+        erase(linked)
+    erase(linked)
+    assert ANA not in told(linked) and "Flores" not in told(linked)
+
+
+def test_what_the_log_gets_during_an_erasure_is_redacted(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked.store(message(ANA, body=SECRET))
+    redact, events = log.redact, iter([react])
+
+    def redact_and_append(*arguments: Any) -> None:
+        redact(*arguments)
+        for append in events:
+            append(linked)
+            assert ANA in told(linked)
+
+    monkeypatch.setattr(log, "redact", redact_and_append)
+    erase(linked)
+    assert ANA not in told(linked)
 
 
 def test_many_messages_are_erased_in_several_transactions(
