@@ -27,12 +27,12 @@ from organizations.revocation import organization_tokens, revoke_lost_access, re
 from organizations.signals import activity_changed
 
 LAST_OWNER = _(
-    "An organization with members keeps at least one owner. Make someone else an owner first."
+    "An organization with members keeps an active owner. Make someone else an owner first."
 )
 
 
 class LastOwner(Exception):
-    """The change would leave an organization with members but without an owner."""
+    """The change would leave an organization with members but without an active owner."""
 
 
 INACTIVE_USER = _("This user is inactive. Activate the user first.")
@@ -199,15 +199,19 @@ def remove_member(
 
 
 def _require_other_owner(membership: Membership) -> None:
-    """Raise LastOwner when this is the only owner and there are other members.
+    """Raise LastOwner when this is the only active owner and there are other members.
 
+    An inactive owner may go while any other is left: nobody loses what they can do.
     The organization must be locked, and the membership read after that.
     """
     if membership.role != Membership.Role.OWNER:
         return
     others = Membership.objects.filter(organization_id=membership.organization_id)
     others = others.exclude(pk=membership.pk)
-    if others.exists() and not others.filter(role=Membership.Role.OWNER).exists():
+    owners = others.filter(role=Membership.Role.OWNER)
+    if membership.user.is_active:
+        owners = owners.filter(user__is_active=True)
+    if others.exists() and not owners.exists():
         raise LastOwner(gettext(LAST_OWNER))
 
 

@@ -57,7 +57,7 @@ TOO_MANY_INVITATIONS = ErrorExample(
 LAST_OWNER = ErrorExample(
     409,
     "last_owner",
-    "An organization with members keeps at least one owner. Make someone else an owner first.",
+    "An organization with members keeps an active owner. Make someone else an owner first.",
 )
 
 TAGS = ["members"]

@@ -165,7 +165,7 @@ def test_last_owner_cannot_be_removed_and_a_message_says_why(olga: User, bob: Us
         (address("membership", "remove", place.pk), {}),
     ):
         response = client.post(url, body, follow=True)
-        assert "keeps at least one owner" in response.content.decode()
+        assert "keeps an active owner" in response.content.decode()
     place.refresh_from_db()
     assert place.role == Role.OWNER
     assert not AuditEntry.objects.exists()

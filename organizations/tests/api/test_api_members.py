@@ -13,7 +13,7 @@ __all__ = ["olivia", "root"]
 LAST_OWNER = (
     409,
     "last_owner",
-    "An organization with members keeps at least one owner. Make someone else an owner first.",
+    "An organization with members keeps an active owner. Make someone else an owner first.",
 )
 NO_MEMBER = (404, "not_found", "There is no such member.")
 

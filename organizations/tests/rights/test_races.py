@@ -236,6 +236,24 @@ def test_owner_read_as_a_viewer_is_still_the_last_owner(
     assert owners(organization) == ["bob"]
 
 
+def test_inactive_owner_is_no_other_owner_and_may_go_before_another(
+    organization: Organization, alice: User, bob: User
+) -> None:
+    Membership.objects.filter(user=bob).update(role=Role.OWNER)
+    for name in ("gone", "left"):
+        User.objects.filter(pk=member(name, organization, Role.OWNER).pk).update(is_active=False)
+    places = {place.user.username: place for place in organization.memberships.all()}
+    with pytest.raises(actions.LastOwner):
+        actions.remove_member(places["bob"], TESTS)
+    with pytest.raises(actions.LastOwner):
+        actions.set_member(organization, bob, Role.VIEWER, TESTS)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    actions.remove_member(places["gone"], TESTS)
+    actions.set_member(organization, bob, Role.VIEWER, TESTS)
+    with pytest.raises(actions.LastOwner):
+        actions.remove_member(places["left"], TESTS)
+
+
 def test_member_removed_meanwhile_is_not_removed_twice(
     organization: Organization, bob: User
 ) -> None:
