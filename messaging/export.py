@@ -16,7 +16,7 @@ from django.utils import timezone
 from messaging.models import Contact, Media, Message
 from messaging.representation import contact_json, full, media_json
 from messaging.waiting import WaitingReasons
-from organizations.access import Caller, Permission
+from organizations.access import Caller
 from organizations.long_responses import while_allowed
 from organizations.models import Organization
 
@@ -26,16 +26,6 @@ PAGE = 500
 Row = TypeVar("Row", bound=Model)
 
 
-def require_all_data(caller: Caller, organization_id: int) -> Organization:
-    """Return the organization if the caller may export and erase what is stored of its messages.
-
-    Raises Organization.DoesNotExist for outsiders, PermissionDenied without the rights.
-    """
-    organization = caller.organization(organization_id, Permission.MANAGE)
-    caller.require(Permission.READ_MESSAGES, organization)
-    return organization
-
-
 def export_response(organization: Organization, caller: Caller) -> StreamingHttpResponse:
     """Return a response that is a file with everything, for as long as the caller may read it.
 
@@ -43,7 +33,8 @@ def export_response(organization: Organization, caller: Caller) -> StreamingHttp
     """
 
     def check() -> None:
-        require_all_data(caller.reread(), organization.pk)
+        now = caller.reread()
+        now.require_full_data(now.organization(organization.pk))
 
     chunks = while_allowed(lines(organization), check)
     response = StreamingHttpResponse(chunks, content_type=CONTENT_TYPE)

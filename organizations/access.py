@@ -270,6 +270,12 @@ class Caller:
         """Raise PermissionDenied unless this caller has this permission in this organization."""
         _require_among(self.permissions(organization), permission)
 
+    def require_full_data(self, organization: Organization) -> None:
+        """Raise PermissionDenied unless this caller may export and erase what is stored there."""
+        held = self.permissions(organization)
+        _require_among(held, Permission.MANAGE)
+        _require_among(held, Permission.READ_MESSAGES)
+
     def require_tokens_of(self, user: User, organization: Organization | None) -> None:
         """Raise PermissionDenied unless this caller may create and revoke these tokens.
 

@@ -43,3 +43,15 @@ def lock_organization(
     if caller is not None:
         caller.require(permission, locked)
     return locked
+
+
+def lock_full_data(organization: Organization, actor: Actor) -> Organization:
+    """Lock an organization whose data the actor may export and erase, and return it reloaded.
+
+    Raises PermissionDenied, and what `lock` raises.
+    """
+    caller, locked = lock(actor, organization)
+    assert locked is not None
+    if caller is not None:
+        caller.require_full_data(locked)
+    return locked

@@ -15,7 +15,7 @@ from django.utils import timezone
 from connections.models import ConnectionEvent
 from events.models import Event
 from messaging import media_files
-from messaging.export import in_pages, require_all_data
+from messaging.export import in_pages
 from messaging.export import lines as message_lines
 from messaging.models import Media
 from organizations.access import Caller
@@ -53,7 +53,7 @@ def archive_response(organization: Organization, caller: Caller) -> StreamingHtt
             now.require_superuser()
             now.organization(organization.pk)
         else:
-            require_all_data(now, organization.pk)
+            now.require_full_data(now.organization(organization.pk))
 
     chunks = while_allowed(_stream(organization.pk), check)
     response = StreamingHttpResponse(chunks, content_type=CONTENT_TYPE)

@@ -10,11 +10,10 @@ from django.utils import timezone
 
 from connections import broadcast
 from messaging.actions import unsent
-from messaging.actions.erasure import require_owner
 from messaging.models import MessagingSettings
 from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
-from organizations.locks import lock, lock_organization
+from organizations.locks import lock, lock_full_data, lock_organization
 from organizations.models import Organization
 
 
@@ -75,8 +74,7 @@ def set_sending(organization: Organization, allowed: bool, actor: Actor) -> None
 @transaction.atomic
 def record_export(organization: Organization, actor: Actor) -> None:
     """Audit that an owner exports all messages. Raises PermissionDenied."""
-    locked = lock_organization(organization, actor, Permission.MANAGE)
-    require_owner(actor, locked)
+    locked = lock_full_data(organization, actor)
     log_audit(Action.MESSAGES_EXPORTED, locked, actor)
 
 

@@ -14,9 +14,9 @@ from messaging.actions import contacts, decisions, erasure
 from messaging.actions.contacts import Address
 from messaging.admin.forms import EraseAllForm, PersonForm
 from messaging.admin.page import render_tab
-from messaging.admin.rights import rights_of
+from messaging.admin.rights import find_organization, rights_of
 from messaging.admin.settings import settings_page
-from messaging.export import export_response, require_all_data
+from messaging.export import export_response
 from messaging.models import Contact
 from organizations.admin.base import caller_of
 from organizations.encryption import without_encrypted
@@ -110,10 +110,9 @@ def find_owned(request: HttpRequest, organization_id: int) -> Organization:
 
     Raises Http404 for outsiders, PermissionDenied without the rights.
     """
-    try:
-        return require_all_data(caller_of(request), organization_id)
-    except Organization.DoesNotExist as error:
-        raise Http404 from error
+    organization = find_organization(request, organization_id)
+    caller_of(request).require_full_data(organization)
+    return organization
 
 
 def _find_contact(organization: Organization, contact_id: int) -> Contact:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from messaging.actions import contacts, decisions, erasure
 from messaging.api import schema_data as schema
 from messaging.api.serializers import EraseContactSerializer
-from messaging.export import export_response, require_all_data
+from messaging.export import export_response
 from messaging.refusals import UnknownContact
 from organizations.api.views import CallerView
 from organizations.models import Organization
@@ -20,7 +20,9 @@ class DataView(CallerView):
 
     def owned(self, organization_id: int) -> Organization:
         """Return the organization. Raises Organization.DoesNotExist, PermissionDenied."""
-        return require_all_data(self.caller, organization_id)
+        organization = self.caller.organization(organization_id)
+        self.caller.require_full_data(organization)
+        return organization
 
 
 class EraseContactView(DataView):

@@ -59,7 +59,7 @@ def archive_view(request: HttpRequest, organization_id: int) -> HttpResponseBase
             return _remove_page(request, organization, reason=form, status=400)
         actions.record_archive(organization, actor, form.cleaned_data["reason"])
     else:
-        caller_of(request).require(Permission.READ_MESSAGES, organization)
+        caller_of(request).require_full_data(organization)
         actions.record_archive(organization, actor)
     return archive_response(organization, caller_of(request))
 
