@@ -4,10 +4,12 @@ They are read from the environment or from `.env` beside manage.py (ENV_FILE nam
 none). An invalid value prevents the start with one line that names the variable.
 """
 
+import logging
 import math
 import os
 import re
 import secrets
+import zoneinfo
 from datetime import timedelta
 from pathlib import Path
 
@@ -98,6 +100,27 @@ def secret(name: str, length: int) -> str:
     if value and (len(value) < length or not value.isascii()):
         raise ImproperlyConfigured(f"{name} must have {length} plain characters, or be empty.")
     return str(value)
+
+
+def time_zone() -> str:
+    """Return TIME_ZONE. Raises ImproperlyConfigured for one that this system does not know."""
+    value = env.str("TIME_ZONE", default="UTC")
+    try:
+        zoneinfo.ZoneInfo(value)
+    # What it raises depends on the text: one without such a file, of a folder, outside of both.
+    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"TIME_ZONE must be a time zone like America/Sao_Paulo, not {value!r}."
+        ) from error
+    return str(value)
+
+
+def log_level() -> str:
+    """Return LOG_LEVEL, in capitals. Raises ImproperlyConfigured."""
+    value, levels = env.str("LOG_LEVEL", default="INFO"), logging.getLevelNamesMapping()
+    if value.upper() not in levels:
+        raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(levels)}, not {value!r}.")
+    return str(value.upper())
 
 
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
@@ -329,7 +352,7 @@ LANGUAGES = [("en", "English"), ("pt-br", "Português"), ("es", "Español")]
 LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = True, "Lax"
 LANGUAGE_COOKIE_SECURE = PRODUCTION
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = time_zone()
 USE_I18N = True
 USE_TZ = True
 
@@ -559,7 +582,7 @@ LOGGING = {
             "filters": ["about", "redacted"],
         }
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO").upper()},
+    "root": {"handlers": ["console"], "level": log_level()},
     "loggers": {
         # Its lines hold the path and the query of a request.
         "daphne.http_protocol": {"level": "WARNING"},

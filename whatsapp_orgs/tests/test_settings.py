@@ -154,6 +154,26 @@ def test_unknown_whatsapp_server_is_refused(value: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
+    "value", ["", "Mars", "America", "Sao Paulo", "/etc/localtime", "../UTC", "zone.tab"]
+)
+def test_unknown_time_zone_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
+    assert read()["TIME_ZONE"] == "America/Sao_Paulo"
+    monkeypatch.setenv("TIME_ZONE", value)
+    with pytest.raises(ImproperlyConfigured, match="^TIME_ZONE must be [^\n]*\\.$"):
+        read()
+
+
+@pytest.mark.parametrize("value", ["", "VERBOSE", "10", "INFO "])
+def test_unknown_log_level_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    assert read()["LOGGING"]["root"]["level"] == "DEBUG"
+    monkeypatch.setenv("LOG_LEVEL", value)
+    with pytest.raises(ImproperlyConfigured, match="^LOG_LEVEL must be one of [^\n]*INFO, [^\n]*$"):
+        read()
+
+
+@pytest.mark.parametrize(
     "name",
     [
         *("DEBUG", "EMBEDDED_WORKER", "PRODUCTION", "REQUIRE_SECOND_FACTOR", "TRUST_PROXY"),
