@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from connections.worker import supervisor
+from outbound import waiting_requests
 from tests.deploy.files import (
     DEPLOY,
     KUBERNETES,
@@ -26,6 +27,7 @@ from tests.deploy.files import (
     run,
 )
 from whatsapp_orgs.management.commands import serve
+from whatsapp_orgs.server import serving
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 TOOLS = Path(sys.executable).parent
@@ -266,6 +268,39 @@ def test_processes_share_the_files_of_messages() -> None:
     for unit in (path.read_text() for path in UNITS if "@" in path.name):
         assert re.search(r"^StateDirectory=.* whatsapp-orgs/media$", unit, re.M)
         assert re.search(r"^Environment=.*MEDIA_DIR=%S/whatsapp-orgs/media$", unit, re.M)
+
+
+def megabytes(text: str) -> float:
+    """Read a size of Compose."""
+    return float(text[:-1]) * {"M": 1, "G": 1024}[text[-1].upper()]
+
+
+def test_data_folders_are_on_disk_and_private() -> None:
+    """A worker keeps files and its spool there; in memory they would end with the container."""
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    assert "install -d -m 700 -o 10001 -g 10001 /data /media\n" in dockerfile
+    # Behind it, as a volume of a container begins with what the image has there.
+    assert "VOLUME /data /media" in dockerfile.partition("install -d -m 700")[2]
+    ours = [one for one in compose()["services"].values() if "build" in one]
+    assert len(ours) == 4
+    for service in ours:
+        assert [mount.partition(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
+    assert 'docker rm --volumes "$container"' in operations()
+    folders = [volume for pod in pods() for volume in pod["volumes"] if "emptyDir" in volume]
+    assert folders and all(volume["emptyDir"] == {} for volume in folders)
+
+
+def test_temporary_files_of_uploads_have_room() -> None:
+    """An upload is there four times, once encrypted, and a file by link twice."""
+    at_once = 4.4 * serving.MAX_UPLOADS + 2.4 * waiting_requests.AT_ONCE
+    for name in ("web", "worker"):
+        service = compose()["services"][name]
+        [mount] = service["tmpfs"]
+        room = megabytes(mount.partition("size=")[2])
+        assert room > at_once * settings.MEDIA_MAX_MB
+        # It counts as memory of the container.
+        limit = megabytes(service["deploy"]["resources"]["limits"]["memory"])
+        assert limit > room + 300
 
 
 def test_only_the_proxy_is_public() -> None:
