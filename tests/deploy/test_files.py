@@ -166,6 +166,21 @@ def test_every_variable_is_read() -> None:
     assert {(where, name) for where, name in named if name not in known | OTHERS} == set()
 
 
+def test_every_setting_reaches_the_processes_of_compose() -> None:
+    """Those that compose.yaml does not name come from a file, which no git has."""
+    services = [one for one in compose()["services"].values() if "build" in one]
+    assert len(services) == 4
+    named = set(compose()["x-environment"])
+    for service in services:
+        left = set(assignments(ROOT / ".env.example")) - named
+        assert left == set() or service["env_file"] == [{"path": "settings.env", "required": False}]
+    assert "deploy/settings.env" in (DEPLOY / ".env.example").read_text()
+    assert "\n/deploy/settings.env\n" in (ROOT / ".gitignore").read_text()
+    example = set(assignments(DEPLOY / ".env.example"))
+    text = (DEPLOY / "compose.yaml").read_text()
+    assert {name for name in example if f"${{{name}" not in text} == set()
+
+
 def commands() -> Iterator[str]:
     """Every management command that a file of deploy/ runs."""
     for path in (*UNITS, *DEPLOY.glob("*"), *KUBERNETES.glob("*.yaml")):
