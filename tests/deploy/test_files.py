@@ -318,6 +318,16 @@ def test_temporary_files_of_uploads_have_room() -> None:
         assert limit > room + 300
 
 
+def test_commands_of_systemd_find_the_files_of_messages() -> None:
+    """A restore would put them into the DATA_DIR of the commands, where no process looks."""
+    place = "MEDIA_DIR=/var/lib/whatsapp-orgs/media"
+    _, _, several = (
+        (DEPLOY / "systemd/env.example").read_text().partition("# For several processes")
+    )
+    assert f"\n#{place}\n" in several
+    assert f"`-E DATA_DIR=/var/lib/whatsapp-orgs/commands -E {place}`" in operations()
+
+
 def test_only_the_proxy_is_public() -> None:
     services = compose()["services"]
     assert [name for name, found in services.items() if "ports" in found] == ["proxy"]
