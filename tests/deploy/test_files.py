@@ -247,6 +247,16 @@ def test_stop_timeouts_cover_the_drain() -> None:
     assert all(int(seconds) > serve.STOP_SECONDS + 5 for (seconds,) in stops.values())
 
 
+def test_systemd_does_not_end_long_migrations() -> None:
+    """Its default is 90 s, but for a oneshot unit, which has no limit."""
+    migrating = [text for path in UNITS if "manage.py migrate" in (text := path.read_text())]
+    assert len(migrating) == 2
+    for text in migrating:
+        [kind] = re.findall(r"^Type=(.*)$", text, re.M)
+        found = re.findall(r"^TimeoutStartSec=(.*)$", text, re.M)
+        assert found == ([] if kind == "oneshot" else ["1h"])
+
+
 def test_no_process_runs_as_root() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     user = re.search(r"^USER (\d+):(\d+)$", dockerfile, re.M)
