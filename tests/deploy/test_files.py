@@ -26,6 +26,7 @@ from tests.deploy.files import (
     pods,
     run,
 )
+from whatsapp_orgs.backups.command import INCOMPLETE
 from whatsapp_orgs.management.commands import serve
 from whatsapp_orgs.server import serving
 
@@ -388,6 +389,11 @@ def test_nightly_backups_are_as_confined_as_the_service_and_keep_the_same_number
     [container], [serving] = pod["containers"], worker["containers"]
     for name in ("image", "securityContext", "envFrom", "env"):
         assert container[name] == serving[name]
+    job = cron["spec"]["jobTemplate"]["spec"]
+    [rule] = job["podFailurePolicy"]["rules"]
+    incomplete = {"containerName": container["name"], "operator": "In", "values": [INCOMPLETE]}
+    assert rule == {"action": "FailJob", "onExitCodes": incomplete}
+    assert pod["restartPolicy"] == "Never"  # which the policy needs
     service = compose()["services"]["backup"]
     unit = (DEPLOY / "systemd/whatsapp-orgs-backup.service").read_text()
     kept = [container["args"][-2:], service["command"][-2:], ["--keep", "14"]]
