@@ -103,7 +103,10 @@ def _template(folder: Path) -> Path:
     with StorePreparer() as prepare:
         if failed := prepare(str(made)):
             raise BackupError(f"the library could not make a store: {failed}")
-    copy_database(made, template)
+    try:
+        copy_database(made, template)
+    except sqlite3.Error as error:
+        raise BackupError(f"a store cannot be written in DATA_DIR: {error}") from error
     return template
 
 
@@ -139,3 +142,7 @@ def _copy_schema(schema: str, snapshot: str, target: Path) -> None:
         raise Gone from error
     except psycopg.OperationalError as error:
         raise BackupError(f"the PostgreSQL of the credentials does not answer: {error}") from error
+    except sqlite3.OperationalError as error:  # A full disk: all others would fail as well.
+        raise BackupError(f"{schema} cannot be copied into DATA_DIR: {error}") from error
+    except sqlite3.Error as error:
+        raise NotCopied(str(error)) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -76,3 +78,23 @@ def test_schemas_are_copied_and_published_or_put_back(
     assert restored.content() == ["the credentials of 1 organizations"]
     restored.close()
     backend.close()
+
+
+@pytest.mark.parametrize("name", ["template.sqlite3", "store.sqlite3"])
+def test_full_disk_ends_a_backup_with_a_reason(
+    name: str, database: DatabaseStores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = SchemaCopyBackend(database.url)
+    write(backend, 7, STORE, prekeys=500)
+    backend.close()
+    connect = sqlite3.connect
+
+    def connect_on_full_disk(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        db: sqlite3.Connection = connect(*arguments, **options)
+        if arguments and Path(arguments[0]).name == name:
+            db.execute("PRAGMA max_page_count = 1")  # or as many as there are
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", connect_on_full_disk)
+    with pytest.raises(BackupError, match="DATA_DIR: database or disk is full$"):
+        list(copied_stores(tmp_path, "", lambda *_: None, unexpected))
