@@ -16,7 +16,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -79,10 +79,13 @@ def _write(place: str, folder: Path, now: datetime, progress: Progress) -> Writt
             archive.write(name, content)
         progress.step("credentials")
         _write_credentials(archive, snapshot, folder, result, progress.count)
+        names = _write_names(snapshot, folder)
+        # The files may take hours, in which nothing may hold up a migration.
+        snapshot.close()
         progress.step("files")
         files = StoredFiles()
-        with closing(snapshot.files()) as names:
-            for name, content in files.parts(names, progress.count):
+        with names.open() as lines:
+            for name, content in files.parts(map(str.strip, lines), progress.count):
                 archive.write(name, content)
         result.counts["files"] = files.count
         if files.missing:
@@ -92,6 +95,14 @@ def _write(place: str, folder: Path, now: datetime, progress: Progress) -> Writt
         archive.finish({**facts, "warnings": result.warnings})
         result.size = archive.size
     return result
+
+
+def _write_names(snapshot: Snapshot, folder: Path) -> Path:
+    """Write the names of the stored files into a file, a line for each: they may be millions."""
+    path = folder / "names"
+    with path.open("w") as file:
+        file.writelines(f"{name}\n" for name in snapshot.files())
+    return path
 
 
 def _manifest(snapshot: Snapshot, now: datetime) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Snapshot(ABC):
     def parts(self, counted: Counted) -> Parts:
         """Yield the parts of the archive, with their contents."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """End it: it holds up no change of a table any more, and nothing can be read."""
+
     def column(self, statement: str) -> Generator[Any, None, None]:
         """Yield the first column of a query."""
         return (row[0] for row in self.query(statement))

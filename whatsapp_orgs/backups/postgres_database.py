@@ -82,6 +82,9 @@ class PostgresSnapshot(Snapshot):
             yield PREFIX + table, self._copy(table, columns)
             counted(number, len(tables), "tables")
 
+    def close(self) -> None:
+        self._db.rollback()
+
     def _copy(self, table: str, columns: Sequence[str]) -> Iterator[Block]:
         statement = sql.SQL("COPY {} ({}) TO STDOUT").format(*_identifiers(table, columns))
         with self._db.cursor() as cursor, cursor.copy(statement) as copy:

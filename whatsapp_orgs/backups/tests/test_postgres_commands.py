@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.files.storage import Storage
 from django.db import connection as django_connection
 from pytest_django import Settings
 
@@ -24,7 +25,7 @@ from messaging.tests.support.api import message
 from organizations.models import Organization
 from tests.support import application
 from tests.support.application import ROOT, query_postgres
-from whatsapp_orgs.backups.tests.conftest import CONTENT
+from whatsapp_orgs.backups.tests.conftest import CONTENT, run
 from whatsapp_orgs.backups.tests.machine import STORE, Machine
 from whatsapp_orgs.tests.support import isolation
 
@@ -37,6 +38,11 @@ NUMBER = "5511987654321"
 NAMES = b"SELECT name FROM organizations_organization ORDER BY name"
 STATES = b"SELECT state, reason FROM messaging_message ORDER BY id"
 SCHEMAS = b"SELECT nspname FROM pg_namespace WHERE nspname ~ '^(wa|moving|replaced)_' ORDER BY 1"
+
+TRANSACTIONS = b"""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+"""
 
 
 class Place:
@@ -140,3 +146,17 @@ def test_backup_from_a_pipe_replaces_a_database_only_on_request(
     [(newest,)] = target.rows(b"SELECT last_value FROM organizations_organization_id_seq")
     assert newest == organization.pk
     assert {path.name for path in target.folder.iterdir()} <= {"media", "worker.lock"}
+
+
+def test_files_are_copied_when_the_snapshot_has_ended(
+    source: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, found = media_files.storage, []
+
+    def look_and_return() -> Storage:
+        found.append(source.rows(TRANSACTIONS))
+        return storage()
+
+    monkeypatch.setattr(media_files, "storage", look_and_return)
+    assert json.loads(run("backup", tmp_path / "a.backup", "--json"))["counts"]["files"] == 1
+    assert found == [[(0,)]]
