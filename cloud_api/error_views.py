@@ -34,7 +34,7 @@ def bad_request(request: HttpRequest) -> JsonResponse:
 
 
 def unavailable(request: HttpRequest) -> JsonResponse:
-    """Return 503 when the database does not answer; nothing was changed."""
+    """Return 503 when the database does not answer. It may have done so after a change."""
     response = _response(503, Code.UNAVAILABLE, NO_DATABASE)
     response["Retry-After"] = str(RETRY_SECONDS)
     return response

@@ -14,10 +14,11 @@ from messaging.waiting import WaitingReasons
 Json = dict[str, Any]
 
 
-def state_of(message: Message, waiting: WaitingReasons) -> Json:
+def state_of(message: Message, waiting: WaitingReasons | None) -> Json:
     """Return a message without anything that it says, for those who may not read it.
 
-    Of a person who wrote first, only the last digits of the number are told.
+    Of a person who wrote first, only the last digits of the number are told. `waiting`: None where
+    the database cannot be asked why it waits.
     """
     contact = message.contact
     masked = message.direction != Message.Direction.OUT
@@ -74,9 +75,9 @@ def limits_json(limits: Limits) -> Json:
     }
 
 
-def _state(message: Message, waiting: WaitingReasons) -> Json:
+def _state(message: Message, waiting: WaitingReasons | None) -> Json:
     out = message.direction == Message.Direction.OUT
-    reason = waiting.reason_of(message)
+    reason = waiting.reason_of(message) if waiting else message.reason
     return {
         "id": message.public_id,
         "direction": message.direction,

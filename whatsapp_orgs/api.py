@@ -63,7 +63,7 @@ def bad_request(request: HttpRequest) -> JsonResponse:
 
 
 def unavailable(request: HttpRequest) -> JsonResponse:
-    """Return 503 when the database does not answer; nothing was changed."""
+    """Return 503 when the database does not answer. It may have done so after a change."""
     message = _("The database does not answer at the moment. Try again in a few seconds.")
     headers = {**NO_STORE, "Retry-After": str(RETRY_SECONDS)}
     return JsonResponse(error_body("database_unavailable", message), status=503, headers=headers)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from rest_framework import status as http_status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +25,12 @@ from connections.status import ConnectionStatus, get_status
 from organizations.access import Permission
 from organizations.api.views import CallerView
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 RETRY_SECONDS = 3
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 DISCONNECTED = "WhatsApp disconnected. The saved credentials were deleted."
 WAS_NOT_CONNECTED = "WhatsApp was not connected. Saved credentials, if any, were deleted."
@@ -50,6 +58,22 @@ def accepted_response(message: str, **fields: Any) -> Response:
         status=http_status.HTTP_202_ACCEPTED,
         headers={"Retry-After": str(RETRY_SECONDS)},
     )
+
+
+def wait_for_result(connection_id: int, check: Callable[[], T | None], seconds: float) -> T | None:
+    """Return the first result of `check` for a request that is stored; None if there is none yet.
+
+    None also when the database fails meanwhile: the request is carried out all the same.
+    """
+    try:
+        return wait_for(connection_group(connection_id), check, seconds)
+    except DATABASE_UNAVAILABLE:
+        logger.warning(
+            "the database failed after a request was stored",
+            extra={"organization": connection_id},
+            exc_info=True,
+        )
+        return None
 
 
 class StatusView(ConnectionView):
@@ -86,7 +110,7 @@ class DisconnectView(ConnectionView):
         )
         requested = actions.request_disconnect(connection.pk, self.caller.actor)
         check = partial(finished_disconnect, connection.pk, requested.generation)
-        status = wait_for(connection_group(connection.pk), check, settings.DISCONNECT_WAIT_SECONDS)
+        status = wait_for_result(connection.pk, check, settings.DISCONNECT_WAIT_SECONDS)
         if status is None:
             return accepted_response(DISCONNECT_INITIALIZED, success=True)
         if status.connection.logout_pending:

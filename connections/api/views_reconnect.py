@@ -16,10 +16,14 @@ from connections import actions, qr
 from connections.api import schema
 from connections.api.errors import Refused
 from connections.api.serializers import PhoneNumberSerializer, ReconnectBodySerializer
-from connections.api.views import RETRY_SECONDS, ConnectionView, accepted_response
-from connections.broadcast import connection_group
+from connections.api.views import (
+    DATABASE_UNAVAILABLE,
+    RETRY_SECONDS,
+    ConnectionView,
+    accepted_response,
+    wait_for_result,
+)
 from connections.lifecycle import PAIRING, Reason, State
-from connections.long_poll import wait_for
 from connections.models import Connection, Method
 from connections.reason_texts import HELD, NO_CODE_FOLLOWS
 from connections.status import ConnectionStatus, get_status, read_status
@@ -60,7 +64,7 @@ class RequestView(ConnectionView):
             connection.pk, self.caller.actor, method, number, fresh_code
         )
         check = partial(_result, connection.pk, requested.generation, result_of)
-        response = wait_for(connection_group(connection.pk), check, settings.RECONNECT_WAIT_SECONDS)
+        response = wait_for_result(connection.pk, check, settings.RECONNECT_WAIT_SECONDS)
         if response is None:
             response = accepted_response(_progress_message(connection.pk))
         if (ended := requested.replaced_attempt) is not None:
@@ -70,7 +74,10 @@ class RequestView(ConnectionView):
 
 def _progress_message(connection_id: int) -> str:
     """Return what is in progress, while there is no result."""
-    status = read_status(connection_id)
+    try:
+        status = read_status(connection_id)
+    except DATABASE_UNAVAILABLE:
+        return INITIALIZED
     if status.reason == Reason.FINISHING:
         return FINISHING
     resuming = status.state in PAIRING and not status.is_pairing

@@ -10,9 +10,12 @@ from rest_framework.response import Response
 from connections import actions, self_test_texts
 from connections.api import schema_self_tests as schema
 from connections.api.errors import Refused
-from connections.api.views import RETRY_SECONDS, ConnectionView, accepted_response
-from connections.broadcast import connection_group
-from connections.long_poll import wait_for
+from connections.api.views import (
+    RETRY_SECONDS,
+    ConnectionView,
+    accepted_response,
+    wait_for_result,
+)
 from connections.models import SelfTest
 from organizations.access import Permission
 
@@ -34,8 +37,7 @@ class SelfTestView(ConnectionView):
             test.refresh_from_db()
             return None if test.state == SelfTest.State.SENDING else test
 
-        group = connection_group(connection.pk)
-        if wait_for(group, check, settings.RECONNECT_WAIT_SECONDS) is None:
+        if wait_for_result(connection.pk, check, settings.RECONNECT_WAIT_SECONDS) is None:
             return accepted_response(self_test_texts.describe(test))
         if failure := test.effective_failure:
             raise Refused(

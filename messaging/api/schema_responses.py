@@ -96,7 +96,10 @@ class AcceptedSerializer(MessageStateSerializer):
     """A message that waits to be sent."""
 
     success = TrueField()
-    limits = LimitsSerializer()
+    limits = LimitsSerializer(
+        allow_null=True,
+        help_text="null, as `reason` then, when the database failed after the message was stored.",
+    )
 
 
 class MessageSerializer(MessageStateSerializer):

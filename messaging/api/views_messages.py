@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from connections.api.views import DATABASE_UNAVAILABLE
 from messaging.actions import decisions, links, outgoing, unsent
 from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
@@ -27,6 +29,8 @@ from organizations.access import DENIED_MESSAGES, MESSAGE_PERMISSIONS, Permissio
 from organizations.api.views import CallerView
 from organizations.models import Organization
 from organizations.phone_numbers import spellings
+
+logger = logging.getLogger(__name__)
 
 KEY_LENGTH = 255
 BAD_KEY = _("It must have 1 to 255 printable ASCII characters.")
@@ -147,10 +151,18 @@ class DropView(MessagingView):
 
 
 def _accepted(message: Message) -> Response:
+    """Return 202. The message is stored: the database may fail now, and the answer says less."""
     waiting = WaitingReasons.of_new(message)
-    limits = limits_json(waiting.limits())
-    body = {"success": True, **state_of(message, waiting), "limits": limits}
-    return Response(body, status=http_status.HTTP_202_ACCEPTED)
+    try:
+        told = {**state_of(message, waiting), "limits": limits_json(waiting.limits())}
+    except DATABASE_UNAVAILABLE:
+        logger.warning(
+            "the database failed after a message was stored",
+            extra={"organization": message.organization_id},
+            exc_info=True,
+        )
+        told = {**state_of(message, None), "limits": None}
+    return Response({"success": True, **told}, status=http_status.HTTP_202_ACCEPTED)
 
 
 def idempotency_key(request: Request) -> str:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.db import connection as database
 from django.test import Client
 from pytest_django import Settings
 
 from connections import actions, long_poll, qr
+from connections.api import views, views_reconnect
 from connections.api.urls import urlpatterns
 from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt
@@ -75,6 +77,11 @@ def refusal(code: str, message: str) -> dict[str, Any]:
     return {"success": False, "code": code, "message": message}
 
 
+def fail(*args: Any) -> None:
+    """Fail as a database that is away."""
+    raise OperationalError("server closed the connection unexpectedly")
+
+
 def reread(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
@@ -94,6 +101,16 @@ def test_reconnect_without_a_result_gets_202(
     line = connection.events.get()
     assert line.actor == "alice (API token a test)"
     assert line.user is not None and line.user.username == "alice"
+
+
+def test_database_that_fails_after_the_request_leaves_a_reconnect_accepted(
+    api: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_result", "read_status"):
+        monkeypatch.setattr(views_reconnect, name, fail)
+    answer = api.post(url(connection, "reconnect"))
+    assert (answer.status_code, answer.json()) == (202, INITIALIZED)
+    assert reread(connection).generation == 1
 
 
 def test_repeated_reconnect_joins_the_waiting_request(api: Client, connection: Connection) -> None:
@@ -410,6 +427,15 @@ def test_disconnect_without_a_result_gets_202(api: Client, connection: Connectio
         "retryIn": 3000,
     }
     assert answer["Retry-After"] == "3"
+    assert reread(connection).logout_pending
+
+
+def test_database_that_fails_after_the_request_leaves_a_disconnect_accepted(
+    api: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "finished_disconnect", fail)
+    answer = api.delete(url(connection, "disconnect"))
+    assert (answer.status_code, answer.json()["success"]) == (202, True)
     assert reread(connection).logout_pending
 
 

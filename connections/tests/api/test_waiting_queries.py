@@ -8,7 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from connections import actions
-from connections.api import views, views_reconnect
+from connections.api import views
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
 from organizations.access import Actor
@@ -29,12 +29,11 @@ def checked(
     """Let a request check once instead of waiting, and return what its checks find."""
     found: list[object] = []
 
-    def check_once(connection_id: int, check: Callable[[], object], seconds: float) -> None:
+    def check_once(group: str, check: Callable[[], object], seconds: float) -> None:
         with django_assert_num_queries(1):
             found.append(check())
 
-    for module in (views, views_reconnect):
-        monkeypatch.setattr(module, "wait_for", check_once)
+    monkeypatch.setattr(views, "wait_for", check_once)
     return found
 
 

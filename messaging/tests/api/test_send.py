@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from messaging import waiting
 from messaging.actions import outgoing
 from messaging.models import IdempotencyKey, Media, Message, MessagingSettings
 from messaging.tests.support.api import NUMBER, SEND, TO, MessageApi, contact, message, text
@@ -64,6 +66,18 @@ def test_message_takes_no_more_queries_than_it_needs(
     # the count of what waits, two quotas, contact and message; for the answer two counts.
     with django_assert_num_queries(15):
         assert api.send().status_code == 202
+
+
+def test_database_that_fails_after_a_message_was_stored_leaves_it_accepted(
+    api: MessageApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(organization_id: int) -> int:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(waiting, "new_recipients", fail)
+    answer = api.send()
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+    assert (answer.json()["id"], answer.json()["limits"]) == (Message.objects.get().public_id, None)
 
 
 def test_text_is_not_in_the_answer(api: MessageApi) -> None:
