@@ -33,6 +33,7 @@ MEDIA = {
 }
 NO_MEDIA = ErrorExample(404, "not_found", "There is no such file.")
 UNAVAILABLE = refusal(refusals.StorageUnavailable)
+BUSY = ErrorExample(503, "busy", "The service is busy at the moment. Try again in a few seconds.")
 UPLOAD_ERRORS = (
     invalid("file: No file was submitted."),
     invalid("file: This file is not what it says: its content is application/pdf."),
@@ -71,6 +72,7 @@ upload_media = extend_schema(
             *UPLOAD_ERRORS,
             refusal(refusals.StorageFull),
             UNAVAILABLE,
+            BUSY,
             SENDERS_ONLY,
             ORGANIZATION_NOT_FOUND,
         ),

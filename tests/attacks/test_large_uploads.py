@@ -9,7 +9,7 @@ import pytest
 
 from tests.attacks.unchanged import bearer
 from tests.support.application import Application, until
-from tests.support.raw_http import RawConnection
+from tests.support.raw_http import RawConnection, RawResponse
 from whatsapp_orgs.server.serving import MAX_UPLOADS_OF_NETWORK
 
 pytestmark = pytest.mark.servers
@@ -22,6 +22,14 @@ FORM = {"Content_Type": "multipart/form-data; boundary=x"}
 def upload(content: bytes) -> bytes:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     return head + content + b"\r\n--x--\r\n"
+
+
+def error(answer: RawResponse) -> tuple[int, str]:
+    """Return the status and the code of an error of the REST API."""
+    assert b"Content-Type: application/json" in answer.head
+    body = json.loads(answer.body)
+    assert (set(body), body["success"]) == ({"success", "code", "message"}, False)
+    return answer.status, body["code"]
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def test_large_file_is_taken_on_the_path_of_uploads_alone(
     for other in (f"{line}/x", f"POST /api/v1/organizations/{organization}/messages"):
         with RawConnection(application) as raw:
             raw.send(raw.head(other, **headers))
-            assert raw.rest().status == 413
+            assert error(raw.rest()) == (413, "too_large")
 
 
 def test_file_above_the_limit_is_refused_before_it_is_received(
@@ -49,7 +57,7 @@ def test_file_above_the_limit_is_refused_before_it_is_received(
 ) -> None:
     with RawConnection(application) as raw:
         raw.send(raw.head(line, **FORM, Content_Length=str(17 * MEGABYTE)))
-        assert raw.rest().status == 413
+        assert error(raw.rest()) == (413, "too_large")
 
 
 def test_without_any_credential_a_large_upload_is_refused_at_once(
@@ -64,6 +72,7 @@ def test_without_any_credential_a_large_upload_is_refused_at_once(
     assert [answer.status for answer in found.values()] == [401, 401, 302]
     api, graph, page = found.values()
     assert all(b"WWW-Authenticate: Bearer" in answer.head for answer in (api, graph))
+    assert error(api) == (401, "not_authenticated")
     assert json.loads(graph.body)["error"]["code"] == 190
     assert f"Location: /admin/login/?next={form}".encode() in page.head
     for path, headers in (
@@ -93,7 +102,7 @@ def test_more_uploads_than_places_get_503_until_one_ends(
             with RawConnection(application, refusing) as raw:
                 raw.send(raw.head(line, **headers))
                 refused = raw.rest()
-            assert refused.status == 503 and b"Retry-After: 5" in refused.head
+            assert error(refused) == (503, "busy") and b"Retry-After: 5" in refused.head
 
     def is_taken() -> bool:
         with RawConnection(application) as raw, suppress(ConnectionError):

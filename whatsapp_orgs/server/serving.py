@@ -24,6 +24,8 @@ from cloud_api import error_views
 from cloud_api.query_secrets import SCOPE_KEY, without_secrets
 from organizations.client_network import network_of
 from organizations.sockets.authentication import CloseCode
+from whatsapp_orgs.api import error_body
+from whatsapp_orgs.server.busy_response import BUSY_MESSAGE
 from whatsapp_orgs.server.client_connections import ClientTransport, open_connections
 from whatsapp_orgs.server.flow_control import FlowControl
 from whatsapp_orgs.server.http_channel import BoundedChannel
@@ -54,6 +56,14 @@ GRAPH_BODIES = {
     NO_CREDENTIALS: error_views.no_token_body,
 }
 """What the façade's clients read with these."""
+API_BODIES = {
+    TOO_LARGE: error_body("too_large", error_views.TOO_LARGE),
+    TOO_MANY_UPLOADS: error_body("busy", BUSY_MESSAGE),
+    NO_CREDENTIALS: error_body(
+        "not_authenticated", "Authentication credentials were not provided."
+    ),
+}
+"""What the REST API's clients read with these."""
 
 
 def _has_place(network: str) -> bool:
@@ -130,9 +140,11 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
     def _refuse(self, status: bytes = TOO_LARGE) -> None:
         if self.channel is None:
             return
-        body = b""
-        if self.channel._path.startswith(error_views.PREFIX.encode()):
+        body, path = b"", self.channel._path
+        if path.startswith(error_views.PREFIX.encode()):
             body, status = json.dumps(GRAPH_BODIES[status]()).encode(), status + JSON_TYPE
+        elif path.startswith(b"/api/"):
+            body, status = json.dumps(API_BODIES[status]).encode(), status + JSON_TYPE
         length = b"Content-Length: %d\r\n\r\n" % len(body)
         self.channel.transport.write(
             b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + length + body
