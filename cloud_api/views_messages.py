@@ -53,7 +53,7 @@ class MessagesView(GraphView):
             or MessagingSettings.of(organization.pk).interactive_as_text
         )
         body = rest_body(asked, as_text)
-        serializer = NewMessageSerializer(data=body, context={"organization": organization})
+        serializer = NewMessageSerializer(data=body, context=self.context_of(organization))
         new = new_message(validated(serializer), key)
         if not Worker.objects.alive().exists():
             raise GraphError(Code.UNAVAILABLE, NO_WORKER, 503, wait=RETRY_SECONDS)

@@ -54,6 +54,16 @@ def test_number_is_taken_in_each_spelling(graph: Graph, to: Any) -> None:
     }
 
 
+def test_person_with_a_number_that_is_not_valid_is_answered_by_the_wa_id(
+    graph: Graph, organization: Organization
+) -> None:
+    strange = "15550783881"
+    assert error(graph.send(to=strange)) == (400, 131009)
+    known = contact(organization, strange)
+    assert graph.send(to=strange).json()["contacts"][0]["wa_id"] == strange
+    assert Message.objects.get().contact == known
+
+
 def test_person_known_by_the_hidden_identity_is_answered_by_the_user_id(
     graph: Graph, organization: Organization
 ) -> None:

@@ -14,8 +14,10 @@ from rest_framework.status import HTTP_400_BAD_REQUEST
 
 from connections.api.errors import Refused
 from events.models import EventType
+from messaging.actions import contacts
 from messaging.actions.contacts import Address
 from messaging.api.content import CONTENT, MessageIdField
+from messaging.api.people import may_know
 from messaging.models import ABOUT_MESSAGES, Message
 from organizations.api.serializers import (
     NUMBER_HELP,
@@ -24,6 +26,7 @@ from organizations.api.serializers import (
     StrictCharField,
 )
 
+KNOWN_HELP = "A number that the API has told of a person is taken as it is told."
 SEVERAL_PEOPLE = _(
     "Messages go to one person: give a phone number. Groups, broadcast lists, the status and "
     "channels cannot be written to."
@@ -44,12 +47,14 @@ FILENAME_LENGTH = 250
 MAX_SEQUENCE = 2**63 - 1
 
 LID = re.compile(r"\d{1,30}@lid")
+PLAIN_NUMBER = re.compile(r"(?:\+|00)?(\d{1,20})", re.ASCII)
 
 
 class RecipientField(PhoneNumberField):
     """A phone number, or the hidden identity (LID) of somebody who has written before.
 
-    Validated, it is an Address.
+    The number of a person who is known here, as the API tells it, is taken also if it is not valid:
+    WhatsApp has numbers that no plan of numbers has. Validated, it is an Address.
     """
 
     def run_validation(self, data: object = empty) -> Any:
@@ -57,7 +62,25 @@ class RecipientField(PhoneNumberField):
             if not LID.fullmatch(data.strip()):
                 raise serializers.ValidationError(gettext(SEVERAL_PEOPLE))
             return Address.of(data.strip())
-        return Address(number=super().run_validation(data))
+        try:
+            return Address(number=super().run_validation(data))
+        except serializers.ValidationError:
+            known = self._known(data)
+            if known is None:
+                raise
+            return known
+
+    def _known(self, data: object) -> Address | None:
+        """Return the address with this number of a person whom the caller may know."""
+        organization = self.context.get("organization")
+        found = PLAIN_NUMBER.fullmatch(data.strip()) if isinstance(data, str) else None
+        if organization is None or found is None:
+            return None
+        address = Address(number=found[1])
+        contact = contacts.find(organization.pk, address)
+        if contact is None or not may_know(self.context["caller"], contact, organization):
+            return None
+        return address
 
 
 class CallbackDataField(StrictCharField):
@@ -84,7 +107,8 @@ class NewMessageSerializer(serializers.Serializer[Any]):
     """The body that sends a message: its type, and the object of that name."""
 
     to = RecipientField(
-        help_text=f"{NUMBER_HELP} Or `…@lid`, the `lid` of somebody who has written before."
+        help_text=f"{NUMBER_HELP} {KNOWN_HELP} Or `…@lid`, the `lid` of somebody who has written "
+        "before."
     )
     type = serializers.ChoiceField(list(CONTENT))
     text = CONTENT["text"](required=False)

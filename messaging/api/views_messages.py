@@ -81,7 +81,7 @@ class MessagesView(MessagingView):
     @schema.list_messages
     def get(self, request: Request, organization_id: int) -> Response:
         organization, represent = self.reader(organization_id)
-        query = self.query(MessageQuery)
+        query = self.query(MessageQuery, organization)
         size = query["pageSize"]
         rows = _filtered(self.messages(organization, represent), query)
         if "contact" in query and represent is not full:

@@ -7,12 +7,10 @@ from rest_framework.response import Response
 
 from messaging.actions import contacts, signals
 from messaging.api import schema_signals as schema
+from messaging.api.people import may_know
 from messaging.api.serializers import ReadSerializer, TypingSerializer
 from messaging.api.views_messages import MessagingView
-from messaging.models import Contact, Message
 from messaging.refusals import UnknownContact
-from organizations.access import Permission
-from organizations.models import Organization
 
 
 class ReadView(MessagingView):
@@ -37,16 +35,7 @@ class TypingView(MessagingView):
         organization = self.sender(organization_id)
         body = self.body(TypingSerializer, organization=organization)
         contact = contacts.find(organization.pk, body["to"])
-        if contact is None or not self._may_know(contact, organization):
+        if contact is None or not may_know(self.caller, contact, organization):
             raise UnknownContact
         signals.show_typing(contact, body["typing"])
         return Response({"success": True})
-
-    def _may_know(self, contact: Contact, organization: Organization) -> bool:
-        """Return whether the caller may find out that this person is known here.
-
-        Callers who only send do not learn who wrote first.
-        """
-        if self.caller.may(Permission.READ_MESSAGES, organization):
-            return True
-        return contact.messages.filter(direction=Message.Direction.OUT).exists()

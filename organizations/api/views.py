@@ -99,10 +99,16 @@ class CallerView(APIView):
     def caller(self) -> Caller:
         return caller_of(self.request)
 
-    def query(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
-        """Return the validated query parameters. Raises ValidationError (400)."""
+    def query(
+        self, serializer: type[Serializer[Any]], organization: Organization | None = None
+    ) -> dict[str, Any]:
+        """Return the validated query parameters. Raises ValidationError (400).
+
+        `organization`: as in `body`.
+        """
         # A plain dict: in a QueryDict, DRF reads a missing boolean as an unticked checkbox.
-        return validated(serializer(data=self.request.query_params.dict()))
+        data = self.request.query_params.dict()
+        return validated(serializer(data=data, context=self.context_of(organization)))
 
     def body(
         self,
@@ -115,8 +121,12 @@ class CallerView(APIView):
 
         `organization`: the organization of the request, for fields with a phone number.
         """
-        context = {"organization": organization}
+        context = self.context_of(organization)
         return validated(serializer(data=self.request.data, partial=partial, context=context))
+
+    def context_of(self, organization: Organization | None) -> dict[str, Any]:
+        """Return what fields with a phone number look up."""
+        return {"organization": organization, "caller": self.caller}
 
     def page(
         self,
