@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpResponse
 from rest_framework import status as http_status
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,6 +14,7 @@ from connections.api.views import RETRY_SECONDS, ConnectionView
 from connections.lifecycle import State
 from connections.status import ConnectionStatus, get_status
 from organizations.access import Permission
+from organizations.api.views import AnyAccept
 
 SCAN_TO_CONNECT = "Scan this QR code with WhatsApp to connect"
 NO_CLIENT = "WhatsApp client not found for this organization. Please initialize connection first."
@@ -39,15 +36,6 @@ class QrCodeView(ConnectionView):
                 }
             )
         raise _no_code_error(status)
-
-
-class AnyAccept(DefaultContentNegotiation):
-    """Accepts any Accept header: a client that wants only pictures gets errors in JSON."""
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
 
 
 class QrPictureView(ConnectionView):

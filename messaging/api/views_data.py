@@ -11,7 +11,7 @@ from messaging.api import schema_data as schema
 from messaging.api.serializers import EraseContactSerializer
 from messaging.export import export_response
 from messaging.refusals import UnknownContact
-from organizations.api.views import CallerView
+from organizations.api.views import AnyAccept, CallerView
 from organizations.models import Organization
 
 
@@ -42,6 +42,8 @@ class EraseContactView(DataView):
 
 class ExportView(DataView):
     """`/organizations/{id}/export`: everything, as lines of JSON."""
+
+    content_negotiation_class = AnyAccept
 
     @schema.export_messages
     def get(self, request: Request, organization_id: int) -> StreamingHttpResponse:

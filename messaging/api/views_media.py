@@ -28,7 +28,7 @@ from messaging.models import Media
 from messaging.refusals import StorageUnavailable, UnknownMedia
 from messaging.representation import media_json
 from organizations.access import Permission
-from organizations.api.views import CallerView
+from organizations.api.views import AnyAccept, CallerView
 
 # A multipart body has more than its file.
 FORM_BYTES = 64 * 1024
@@ -94,6 +94,8 @@ class MediaView(CallerView):
 
 class MediaFileView(CallerView):
     """`/organizations/{id}/media/{media}/file`: its content, for a token."""
+
+    content_negotiation_class = AnyAccept
 
     @schema.read_media_file
     def get(self, request: Request, organization_id: int, media_id: str) -> StreamingHttpResponse:

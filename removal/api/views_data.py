@@ -13,7 +13,7 @@ from rest_framework.serializers import ValidationError
 
 from messaging.api.views_data import DataView
 from organizations.access import Permission
-from organizations.api.views import CallerView, Conflict
+from organizations.api.views import AnyAccept, CallerView, Conflict
 from organizations.models import Organization
 from removal import actions, retention
 from removal.api import schema_data as schema
@@ -52,6 +52,8 @@ def _days(organization: Organization) -> dict[str, Any]:
 
 class ArchiveView(DataView):
     """`/organizations/{id}/archive`: all data as a ZIP file."""
+
+    content_negotiation_class = AnyAccept
 
     @schema.download_archive
     def post(self, request: Request, organization_id: int) -> StreamingHttpResponse:

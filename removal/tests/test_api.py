@@ -116,8 +116,12 @@ def test_archive_is_downloaded_by_those_who_read_messages_and_audited(
     ApiToken.objects.filter(pk__in=(api.token.pk, owners.token.pk)).update(reads_messages=True)
     assert error(api("post", path, {})) == (400, "invalid", f"reason: {REASON_MISSING}")
     assert not AuditEntry.objects.filter(action=Action.ORGANIZATION_EXPORTED).exists()
+    accepted: dict[str, Any] = {
+        "content_type": "application/json",
+        "headers": {"Accept": "application/zip"},
+    }
     for caller, body in ((api, {"reason": "The customer leaves"}), (owners, {})):
-        answer: Any = caller.client.post(f"{API}{path}", body, content_type="application/json")
+        answer: Any = caller.client.post(f"{API}{path}", body, **accepted)
         assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
         assert answer["Cache-Control"] == "private, no-store"
         with ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:

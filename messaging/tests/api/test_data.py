@@ -99,6 +99,15 @@ def test_export_has_everything_of_this_organization_only(
     assert AuditEntry.objects.filter(action=Action.MESSAGES_EXPORTED).count() == 1
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/x-ndjson", "text/html"])
+def test_export_is_given_to_whoever_wants_just_that(
+    api: MessageApi, olivia: User, organization: Organization, accept: str
+) -> None:
+    assert lines(api("get", "export", Accept=accept))[-1]["kind"] == "end"
+    refused = MessageApi(olivia, organization, SEND)("get", "export", Accept=accept)
+    assert error(refused)[:2] == (403, "permission_denied")
+
+
 @pytest.mark.parametrize("ended", ["member", "role", "token", "organization"])
 def test_export_is_broken_off_once_the_right_to_it_has_ended(
     api: MessageApi, organization: Organization, monkeypatch: pytest.MonkeyPatch, ended: str

@@ -284,6 +284,14 @@ def test_browser_runs_nothing_of_a_file(
     assert response["Cache-Control"] == "private, no-store"
 
 
+@pytest.mark.parametrize("accept", ["*/*", "image/*", "image/png", "text/html"])
+def test_file_is_served_to_whoever_wants_just_that(api: MessageApi, accept: str) -> None:
+    answer = upload(api).json()
+    response = api("get", f"media/{answer['id']}/file", Accept=accept)
+    assert (response.status_code, response.getvalue()) == (200, PNG)
+    assert error(api("get", "media/0/file", Accept=accept))[:2] == (404, "not_found")
+
+
 def test_damaged_file_is_not_served(api: MessageApi, media_dir: Path) -> None:
     upload(api, bytes(media_files.CHUNK_BYTES * 2), "application/octet-stream")
     [path] = stored(media_dir)
