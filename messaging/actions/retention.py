@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from connections import actions as connection_actions
@@ -13,8 +13,16 @@ from events import log
 from events.models import Event, EventType
 from messaging.actions import outboxes
 from messaging.actions.erasure import KEPT_OF_EVENTS
+from messaging.actions.outgoing import KEEP_KEYS
 from messaging.media_cleanup import delete_after_commit
-from messaging.models import UNSENT_STATES, Contact, Media, Message, MessagingSettings
+from messaging.models import (
+    UNSENT_STATES,
+    Contact,
+    IdempotencyKey,
+    Media,
+    Message,
+    MessagingSettings,
+)
 from organizations.encryption import without_encrypted
 from organizations.models import Organization, Retention
 
@@ -58,14 +66,20 @@ def erase_delivered(organization_id: int) -> None:
         state__in=ARRIVED,
         erased_at=None,
     )
-    found = list(without_encrypted(arrived).order_by("pk")[:BATCH])
-    for message in found:
-        message.content, message.erased_at = {message.type: {}, "context": None}, timezone.now()
-    Message.objects.bulk_update(found, ["content", "erased_at"])
+    found = _erase_texts(arrived)
     # Only of edits the log has the texts of our own messages.
     edits = Event.objects.filter(organization=organization_id, type=EventType.MESSAGE_EDITED)
     subjects = [message.public_id for message in found]
     log.redact(edits.filter(subject__in=subjects), KEPT_OF_EVENTS | {"from"})
+
+
+def _erase_texts(messages: QuerySet[Message]) -> list[Message]:
+    """Erase what some of these messages say. Return them."""
+    found = list(without_encrypted(messages).order_by("pk")[:BATCH])
+    for message in found:
+        message.content, message.erased_at = {message.type: {}, "context": None}, timezone.now()
+    Message.objects.bulk_update(found, ["content", "erased_at"])
+    return found
 
 
 def old_messages(organization_id: int, before: datetime) -> QuerySet[Message]:
@@ -97,13 +111,22 @@ def forget_files(organization_id: int, before: datetime) -> None:
 def delete_before(organization_id: int, before: datetime) -> None:
     """Delete messages and events from before a time, and contacts that nothing is known of then.
 
-    What still waits to be sent is never deleted; it expires within a day, or a person decides.
+    What still waits to be sent is never deleted; it expires within a day, or a person decides. A
+    message whose Idempotency-Key is still kept loses its text and its file; its row goes later, so
+    that a repeated request sends nothing twice.
     """
     if outboxes.lock(organization_id) is None:
         return
+    with_key = Q(
+        Exists(IdempotencyKey.objects.filter(message=OuterRef("pk"))),
+        created_at__gte=timezone.now() - KEEP_KEYS,
+    )
     old = old_messages(organization_id, before)
-    oldest = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    deletable = old.exclude(with_key).order_by("pk").values_list("pk", flat=True)
+    oldest = list(deletable[:BATCH])
     without_encrypted(Message.objects.filter(pk__in=oldest)).delete()
+    erased = _erase_texts(old.filter(with_key, erased_at=None))
+    Message.objects.filter(pk__in=[message.pk for message in erased]).update(media=None)
     # Files that no message carries any more; what is stored of them goes with the rows.
     files = Media.objects.filter(organization=organization_id, created_at__lt=before, messages=None)
     unused_files = list(files.values_list("pk", flat=True)[:BATCH])

@@ -1,6 +1,7 @@
 """What an organization does not keep is deleted, and nothing else."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -88,6 +89,25 @@ def test_waiting_message_is_never_deleted(linked: Linked) -> None:
     make_old(linked, days=2)
     clean()
     assert linked.messages() == [waiting]
+
+
+def test_repeated_request_sends_nothing_twice_while_its_key_is_kept(linked: Linked) -> None:
+    keep(linked, retention_days=1)
+    linked.store(record(ANA, type="image", image={"size": 5}, media="aGk="))
+    media = _ready(Media.objects.get())
+    picture: dict[str, Any] = {"type": "image", "body": {}, "media": media, "key": "order-7"}
+    Media.objects.update(mime_type="image/png", created_at=timezone.now() - timedelta(days=2))
+    sent = linked.enqueue(**picture)
+    linked.send_next()
+    make_old(linked, days=1.5)
+    clean()
+    assert linked.messages() == [linked.enqueue(**picture)] == [sent]
+    left = reread(sent)
+    assert (left.content, left.media) == ({"image": {}, "context": None}, None)
+    assert not Media.objects.exists()
+    make_old(linked, days=2.1)
+    clean()
+    assert linked.messages() == []
 
 
 def test_text_is_erased_once_it_has_arrived(linked: Linked) -> None:
