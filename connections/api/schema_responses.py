@@ -13,7 +13,7 @@ from connections.history.entries import AUDIT, CONNECTION, Position, parse_curso
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Method, SelfTest
 from connections.phone_silence import SilenceLevel
-from organizations.api.schema import TrueField
+from organizations.api.schema import LargeIntegerField, TrueField
 
 STATES = [str(state) for state in State]
 BAD_CURSOR = "It is not one that an earlier answer gave."
@@ -41,7 +41,7 @@ class QrCodeSerializer(DoneSerializer):
 class EndedAttemptSerializer(serializers.Serializer[Any]):
     """The pairing that the request ended, as it asked for another kind of code."""
 
-    id = serializers.IntegerField()
+    id = LargeIntegerField()
     method = serializers.ChoiceField(Method.values)
 
 
@@ -163,7 +163,7 @@ class EventSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
     actor = serializers.CharField(allow_null=True)
     address = serializers.IPAddressField(allow_null=True, help_text="For owners only.")
-    attempt = serializers.IntegerField(allow_null=True, help_text="The number of the pairing.")
+    attempt = LargeIntegerField(allow_null=True, help_text="The number of the pairing.")
 
 
 class EventsSerializer(serializers.Serializer[Any]):

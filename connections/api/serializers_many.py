@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from connections.actions import MAX_LIFETIME
-from organizations.api.schema import TrueField
+from organizations.api.schema import LargeIntegerField, TrueField
 
 MAX_ORGANIZATIONS = 100
 MIN_LINK_SECONDS, MAX_LINK_SECONDS = 60, int(MAX_LIFETIME.total_seconds())
@@ -56,7 +56,7 @@ class OwnerLinkSerializer(serializers.Serializer[Any]):
 class OutcomeSerializer(serializers.Serializer[Any]):
     """What came of a request for one organization."""
 
-    organization = serializers.IntegerField()
+    organization = LargeIntegerField()
     message = serializers.CharField(allow_blank=True)
     retryAfter = serializers.IntegerField(required=False, help_text="Seconds.")
 

@@ -14,6 +14,9 @@ from messaging.models import Contact, storable_id
 EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 
+# The largest integer that every reader of JSON takes. A sender may claim any size of a file.
+LARGEST = 2**53 - 1
+
 
 def describe_received(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return `{TYPE: {…}, "context": {…} | None}` for a record of the host process's spool."""
@@ -45,13 +48,18 @@ def received_at(record: Mapping[str, Any]) -> datetime:
 
 
 def storable(value: Any) -> Any:
-    """Return a value without what is no JSON: infinite numbers, and halves of characters."""
+    """Return a value without what not every reader of JSON takes.
+
+    That is infinite numbers, integers beyond 53 bits, and halves of characters.
+    """
     if isinstance(value, Mapping):
         return {key: storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [storable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, int):
+        return min(value, LARGEST)
     if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "replace").decode()
     return value

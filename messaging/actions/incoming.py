@@ -51,7 +51,6 @@ FILLED = (
     *("contact", "direction", "group", "type", "content", "media", "state"),
     *("happened_at", "sent_at"),
 )
-MAX_SIZE = 2**63 - 1
 
 
 @transaction.atomic
@@ -237,7 +236,7 @@ class _Inbox:
         sha256 = about.get("sha256") or ""
         return Media(
             organization_id=self._organization_id,
-            size=min(about.get("size") or 0, MAX_SIZE),
+            size=storable(about.get("size") or 0),
             sha256=sha256 if len(sha256) == 64 else "",
             filename=storable(about.get("filename")),
             source=record.get("media"),

@@ -11,7 +11,7 @@ from messaging.api.content import CONTENT
 from messaging.api.serializers import ON_UNKNOWN
 from messaging.models import Media, Message
 from messaging.reasons import SENTENCES
-from organizations.api.schema import TrueField
+from organizations.api.schema import LargeIntegerField, TrueField
 
 MESSAGE_STATES = [str(state) for state in Message.State]
 DIRECTIONS = [str(direction) for direction in Message.Direction]
@@ -38,7 +38,7 @@ class MediaSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(MEDIA_STATES)
     reason = serializers.CharField(allow_null=True)
     mimeType = serializers.CharField(allow_null=True, help_text="By its content.")
-    size = serializers.IntegerField(help_text="Bytes.")
+    size = LargeIntegerField(help_text="Bytes.")
     sha256 = serializers.CharField(allow_null=True)
     filename = serializers.CharField(allow_null=True)
     createdAt = serializers.DateTimeField()
@@ -144,7 +144,7 @@ class CountSerializer(serializers.Serializer[Any]):
 class LogEventSerializer(serializers.Serializer[Any]):
     """An event of the log."""
 
-    sequence = serializers.IntegerField(help_text="Counts up by one for each organization.")
+    sequence = LargeIntegerField(help_text="Counts up by one for each organization.")
     type = serializers.ChoiceField(EVENT_TYPES)
     at = serializers.DateTimeField()
     data = serializers.DictField()  # type: ignore[assignment]
@@ -154,7 +154,7 @@ class FeedSerializer(serializers.Serializer[Any]):
     """Events, and the cursor behind them."""
 
     events = LogEventSerializer(many=True)
-    next = serializers.IntegerField(help_text="What to ask for next, as `after`.")
+    next = LargeIntegerField(help_text="What to ask for next, as `after`.")
 
 
 class StoredMediaSerializer(MediaSerializer):

@@ -65,6 +65,13 @@ class TrueField(serializers.BooleanField):
     """A field that is always true."""
 
 
+class LargeIntegerField(serializers.IntegerField):
+    """An integer that may need 64 bits, as the document then says."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_value=2**63 - 1, **options)
+
+
 class ErrorSerializer(serializers.Serializer[Any]):
     """The one shape of an error: `code` is for programs, `message` for people."""
 

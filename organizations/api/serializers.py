@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from organizations.access import Role
+from organizations.api.schema import LargeIntegerField
 from organizations.api.views import Pagination
 from organizations.models import ApiToken, Invitation, Membership, Organization
 from organizations.names import validate_name, validate_username
@@ -100,6 +101,7 @@ class PageSerializer(serializers.Serializer[Any]):
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
     """An organization, and what its reader may do there (`roles` in the context)."""
 
+    id = LargeIntegerField(read_only=True)
     expectedNumber = serializers.SerializerMethodField(
         help_text="The number whose phone may be linked: + and digits, spelled as it was given; "
         "null: any."
@@ -160,7 +162,7 @@ class OrganizationChange(NewOrganization):
 class MemberSerializer(serializers.ModelSerializer[Membership]):
     """A user's place in an organization. `id` is the user's."""
 
-    id = serializers.IntegerField(source="user_id")
+    id = LargeIntegerField(source="user_id")
     username = serializers.CharField(source="user.username")
 
     class Meta:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from organizations.api.schema import LargeIntegerField
 from organizations.api.serializers import NAME_LENGTH, StrictBooleanField, StrictCharField
 from organizations.audit import MAX_REASON, MIN_REASON
 from organizations.audit_labels import CONTENT_LABELS
@@ -31,14 +32,14 @@ class ContentsSerializer(serializers.Serializer[Any]):
     """What a removal would delete."""
 
     counts = CountsSerializer()
-    mediaBytes = serializers.IntegerField(min_value=0, help_text="The size of all media files.")
+    mediaBytes = LargeIntegerField(min_value=0, help_text="The size of all media files.")
     isLinked = serializers.BooleanField(help_text="Whether a phone is linked.")
 
 
 class RemovalSerializer(serializers.Serializer[Any]):
     """A removal, and how far it has come."""
 
-    organization = serializers.IntegerField(help_text="The id that the organization had.")
+    organization = LargeIntegerField(help_text="The id that the organization had.")
     name = serializers.CharField()
     state = serializers.ChoiceField([str(stage) for stage in Stage])
     problem = serializers.CharField(
@@ -50,7 +51,7 @@ class RemovalSerializer(serializers.Serializer[Any]):
     requestedBy = serializers.CharField()
     finishedAt = serializers.DateTimeField(allow_null=True)
     deleted = CountsSerializer(help_text="So far.")
-    mediaBytesDeleted = serializers.IntegerField(min_value=0)
+    mediaBytesDeleted = LargeIntegerField(min_value=0)
 
 
 class StartRemovalBody(serializers.Serializer[Any]):

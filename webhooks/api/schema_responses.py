@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from events.models import EventType
 from messaging.api.schema_responses import LogEventSerializer
-from organizations.api.schema import TrueField
+from organizations.api.schema import LargeIntegerField, TrueField
 from outbound.errors import Kind
 from webhooks.formats import FORMATS, TEST_TYPE
 from webhooks.models import Cursor, Delivery, Endpoint
@@ -33,7 +33,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     """A webhook."""
 
     id = serializers.CharField()
-    organization = serializers.IntegerField(
+    organization = LargeIntegerField(
         allow_null=True, help_text="null: it gets the events of all organizations."
     )
     url = serializers.CharField(
@@ -103,8 +103,8 @@ class DeliverySerializer(ResultSerializer):
     )
     kind = serializers.ChoiceField(DELIVERY_KINDS)
     repeats = serializers.CharField(allow_null=True, help_text="The delivery that it repeats.")
-    organization = serializers.IntegerField(allow_null=True)
-    sequence = serializers.IntegerField(allow_null=True, help_text="null for a test.")
+    organization = LargeIntegerField(allow_null=True)
+    sequence = LargeIntegerField(allow_null=True, help_text="null for a test.")
     type = serializers.CharField(help_text=f"A type of events, or `{TEST_TYPE}`.")
     eventAt = serializers.DateTimeField()
     state = serializers.ChoiceField(DELIVERY_STATES)
@@ -152,9 +152,9 @@ class WholeDeliverySerializer(OneDeliverySerializer):
 class ReplaySerializer(serializers.Serializer[Any]):
     """A part of a log that is sent again, both ends included."""
 
-    organization = serializers.IntegerField()
-    fromSequence = serializers.IntegerField()
-    toSequence = serializers.IntegerField()
+    organization = LargeIntegerField()
+    fromSequence = LargeIntegerField()
+    toSequence = LargeIntegerField()
     events = serializers.IntegerField()
 
 

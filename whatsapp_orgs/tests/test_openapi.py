@@ -75,6 +75,18 @@ def test_every_response_and_body_has_an_example(document: dict[str, Any]) -> Non
                     assert set(example["value"]) == {"success", "code", "message"}, name
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("Media.size", "LogEvent.sequence", "Feed.next", "Delivery.sequence", "Replay.toSequence"),
+        *("Organization.id", "Member.id", "EndedAttempt.id", "Removal.mediaBytesDeleted"),
+    ],
+)
+def test_number_that_may_need_64_bits_says_so(document: dict[str, Any], field: str) -> None:
+    schema, _, name = field.partition(".")
+    assert document["components"]["schemas"][schema]["properties"][name]["format"] == "int64"
+
+
 def test_document_is_made_once_whatever_a_request_asks(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,8 @@ def test_strange_file_is_stored_to_be_fetched(linked: Linked, about: dict[str, o
     linked.store(message(ANA, type="image", image=about, media="aGk="))
     media = Media.objects.get()
     assert (media.state, media.source, media.sha256) == ("pending", "aGk=", "")
+    assert media.size == (2**53 - 1 if about.get("size") else 0)
+    assert linked.events()[0].data["image"].get("size") in (None, 2**53 - 1)
     assert linked.messages()[0].media == media
     assert linked.events()[0].data["media"] == {"id": media.public_id, "state": "pending"}
 
