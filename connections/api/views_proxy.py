@@ -18,6 +18,7 @@ from organizations.access import Permission
 from organizations.api.views import CallerView
 from organizations.models import Organization
 
+TRY_AGAIN_SECONDS = 10
 NO_PROXY = "This organization has no proxy."
 
 
@@ -65,7 +66,9 @@ class TryProxyView(CallerView):
         if result.problem is not None:
             reason = proxies.REASONS[result.problem]
             text = f"{proxies.sentence_of(result)} {REASON_TEXTS[reason].next_step}"
-            raise Refused(http_status.HTTP_503_SERVICE_UNAVAILABLE, reason.value, text)
+            raise Refused(
+                http_status.HTTP_503_SERVICE_UNAVAILABLE, reason.value, text, TRY_AGAIN_SECONDS
+            )
         message = proxies.sentence_of(result)
         answer = {"success": True, "milliseconds": result.milliseconds, "message": message}
         return Response(answer)

@@ -180,4 +180,4 @@ def _events(endpoint: Endpoint, organization_id: int, start: int, end: int) -> Q
 def _require_room(endpoint: Endpoint) -> None:
     by_hand = Cursor.objects.filter(endpoint=endpoint, kind__in=[Kind.TEST, Kind.RESEND])
     if by_hand.filter(position__lt=F("end")).count() >= BY_HAND_AT_ONCE:
-        raise refusals.TooManyTests
+        raise refusals.TooManyTests(retry_after=10)

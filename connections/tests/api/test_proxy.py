@@ -173,6 +173,7 @@ def test_try_names_what_is_wrong_and_there_is_one_at_a_time(
         owner("put", path, {**BODY, "host": "127.0.0.1", "port": free.getsockname()[1], **LOGIN})
         answer = owner("post", f"{path}/try")
     assert error(answer)[:2] == (503, "proxy_unreachable")
+    assert answer["Retry-After"] == "10"
     assert "(the connection was refused)" in answer.json()["message"]
     last = owner("get", path).json()["proxy"]["lastTry"]
     assert (last["problem"], last["milliseconds"]) == ("proxy_unreachable", None)

@@ -165,5 +165,6 @@ def test_tests_that_wait_are_limited(organization: Organization) -> None:
     endpoint = make_endpoint(organization, URL)
     for _ in range(repeats.BY_HAND_AT_ONCE):
         repeats.test(endpoint, THE_TESTS)
-    with pytest.raises(refusals.TooManyTests):
+    with pytest.raises(refusals.TooManyTests) as refused:
         repeats.test(endpoint, THE_TESTS)
+    assert refused.value.retry_after == 10
