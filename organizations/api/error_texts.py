@@ -10,8 +10,11 @@ from rest_framework.settings import api_settings
 
 
 def message_of(error: APIException) -> str:
-    """Return the messages of an error in one line, each with its field: `text.body: …`."""
-    return " ".join(_field_messages("", error.detail))
+    """Return the messages of an error in one line, each with its field: `text.body: …`.
+
+    Halves of characters, which a message may repeat from the request, become question marks.
+    """
+    return " ".join(_field_messages("", error.detail)).encode(errors="replace").decode()
 
 
 def _field_messages(name: str, found: Any) -> Iterator[str]:

@@ -80,6 +80,11 @@ def test_database_that_fails_after_a_message_was_stored_leaves_it_accepted(
     assert (answer.json()["id"], answer.json()["limits"]) == (Message.objects.get().public_id, None)
 
 
+def test_half_a_character_as_the_type_gets_400(api: MessageApi) -> None:
+    refused = error(api("post", "messages", b'{"to": "+5511987654321", "type": "\\ud83d"}'))
+    assert refused[:2] == (400, "unsupported_type")
+
+
 def test_text_is_not_in_the_answer(api: MessageApi) -> None:
     assert "Olá!" not in api.send().content.decode()
 

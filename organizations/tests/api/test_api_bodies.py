@@ -47,6 +47,14 @@ def test_invalid_json_gets_400(api: Api, body: bytes) -> None:
     assert not Organization.objects.exists()
 
 
+def test_half_a_character_in_a_choice_gets_400(api: Api) -> None:
+    organization = Organization.objects.create(name="x")
+    body = b'{"username": "carol", "role": "\\ud83d"}'
+    path = f"{WHERE}/{organization.pk}/members"
+    response = api.client.post(path, body, content_type=JSON)
+    assert error(response) == (400, "invalid", 'role: "?" is not a valid choice.')
+
+
 @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "hex", "rot13", "nonsense", "utf-8"])
 def test_body_is_read_as_utf8_whatever_the_charset(api: Api, charset: str) -> None:
     # With the ASGI client: `Client.post` would encode the body again.
