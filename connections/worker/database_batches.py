@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from connections.worker.database import DATABASE_UNAVAILABLE, Database, keep_connection
 
@@ -91,7 +91,11 @@ class BatchingDatabase(Database):
                 call.error = error
 
     def _run_turn(self, batch: list[Call]) -> None:
-        """Run waiting functions in one transaction, and add them to `batch`."""
+        """Run waiting functions in one transaction, and add them to `batch`.
+
+        Raises OperationalError when SQLite has undone the whole transaction, as it does on a full
+        disk: the outer `atomic` would undo nothing more and say nothing.
+        """
         keep_connection()
         deadline = time.monotonic() + TURN_SECONDS
         with transaction.atomic():
@@ -105,6 +109,8 @@ class BatchingDatabase(Database):
                         call.result = call.function()
                 except Exception as error:
                     call.error = error
+                if transaction.get_rollback():
+                    raise OperationalError("the transaction is lost") from call.error
 
     def _next_call(self) -> Call:
         """Return the oldest call of the lane whose turn it is."""

@@ -97,6 +97,17 @@ async def test_function_that_breaks_the_commit_fails_alone(database: BatchingDat
     assert await database.run_once(names) == {"A"}
 
 
+async def test_lost_transaction_fails_all_that_it_held(database: BatchingDatabase) -> None:
+    def lose_transaction() -> None:
+        # As SQLite does by itself when the disk is full.
+        connection.connection.execute("ROLLBACK")
+        raise OperationalError("database or disk is full")
+
+    found = await run_together(database, lambda: create("A"), lose_transaction)
+    assert [type(error) for error in found] == [OperationalError] * 2
+    assert await database.run_once(names) == set()
+
+
 async def test_outage_fails_all_that_waits(
     database: BatchingDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
