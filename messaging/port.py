@@ -19,6 +19,7 @@ from connections.worker.message_port import (
 from messaging import media_files
 from messaging.actions import dispatch, incoming, lost, maintenance, outcomes, retention, signals
 from messaging.actions import media as media_actions
+from messaging.media_files import StoredFile
 
 
 class Messages:
@@ -57,8 +58,14 @@ class Messages:
     ) -> tuple[list[MediaFetch], datetime | None]:
         return media_actions.to_fetch(connection_ids)
 
-    def record_media(self, media: MediaFetch, path: Path) -> None:
-        media_actions.record_fetched(media, path)
+    def save_media(self, path: Path) -> StoredFile:
+        return media_actions.save_fetched(path)
+
+    def record_media(self, media: MediaFetch, saved: StoredFile) -> bool:
+        return media_actions.record_fetched(media, saved)
+
+    def discard_media(self, saved: StoredFile) -> None:
+        media_files.delete(saved.name)
 
     def record_media_failure(self, media: MediaFetch, error: str) -> None:
         media_actions.record_failure(media, error)

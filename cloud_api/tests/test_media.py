@@ -207,7 +207,8 @@ def test_file_that_is_being_fetched_is_waited_for(
     for signed in (False, True):
         media = pending(graph.organization)
         fetch = MediaFetch(media.pk, graph.organization.pk, "x", 10_000)
-        timer = threading.Timer(0.2, actions.record_fetched, (fetch, fetched))
+        file = actions.save_fetched(fetched)
+        timer = threading.Timer(0.2, actions.record_fetched, (fetch, file))
         timer.start()
         path = file_addresses.path_of(media.public_id)
         answers.append(Client().get(path) if signed else graph("get", media.public_id))

@@ -1,7 +1,8 @@
 """What the worker needs to know of messages: it moves them, and does not know what they are.
 
 The commands that start a worker hand it an implementation (`messaging.port`). All methods are
-blocking and use the database. What is stored a second time changes nothing.
+blocking and use the database, but those that say that they use the storage of files, which may be
+slow: they use no database. What is stored a second time changes nothing.
 """
 
 from __future__ import annotations
@@ -98,6 +99,14 @@ class MediaFetch:
     limit: int
 
 
+class MediaNotSaved(Exception):
+    """Fetched media is not in the storage. Its text: the error for `record_media_failure`."""
+
+
+SavedMedia = Any
+"""Fetched media that is in the storage: what `MessagePort.save_media` returns."""
+
+
 @dataclass(frozen=True)
 class StoredSecret:
     """A message in the library's table of secrets: it was decrypted, or is about to be sent."""
@@ -148,7 +157,7 @@ class MessagePort(Protocol):
         """
 
     def read_media(self, name: str) -> Iterator[bytes]:
-        """Yield the content of a file in the storage. Raises FileNotFoundError."""
+        """Yield the content of a file, by the storage. Raises FileNotFoundError."""
 
     def media_to_fetch(
         self, connection_ids: Collection[int]
@@ -158,11 +167,17 @@ class MessagePort(Protocol):
         And when the first of the others will have some.
         """
 
-    def record_media(self, media: MediaFetch, path: Path) -> None:
-        """Store media that was fetched into a file."""
+    def save_media(self, path: Path) -> SavedMedia:
+        """Put media that was fetched into a file into the storage. Raises MediaNotSaved."""
+
+    def record_media(self, media: MediaFetch, saved: SavedMedia) -> bool:
+        """Note that media is in the storage. Return False when it is not kept."""
+
+    def discard_media(self, saved: SavedMedia) -> None:
+        """Delete media from the storage that is not kept."""
 
     def record_media_failure(self, media: MediaFetch, error: str) -> None:
-        """Store why media was not fetched: "gone", "too_large" or another."""
+        """Store why media was not fetched or not saved: "gone", "too_large" or another."""
 
     def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
         """Return the read marks that WhatsApp was not told of yet."""

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, Any, TypeVar
 
@@ -52,6 +53,7 @@ POLL_SINGLE_SECONDS = 3.0
 # Requests that a shell or a command makes about a connection are found within this time.
 SAFETY_SECONDS = 5.0
 EVENTS_AT_ONCE = 25
+STORAGE_THREADS = 10
 # A stop ends within ten seconds: time to close the sockets, then to record the stop.
 CLOSE_TIMEOUT_SECONDS = 5.0
 DRAIN_SPOOLS_SECONDS = 1.5
@@ -81,6 +83,8 @@ class Supervisor:
         self._database = Database()
         # Of their own: a burst of messages delays no other write, and none the other way.
         self._outgoing_database, self._incoming_database = _message_databases(self.shared)
+        self._upkeep_database = Database()
+        self._storage_threads = ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
         self._stores = store_backend()
         self._clients = WorkerClients(
             self.fork_server,
@@ -110,7 +114,9 @@ class Supervisor:
                 lease_held=lambda: self.held,
                 db=self._outgoing_database.run,
                 incoming_db=self._incoming_database.run,
+                upkeep_db=self._upkeep_database.run,
                 to_thread=asyncio.to_thread,
+                to_storage=self._to_storage,
                 stores=self._stores,
             )
         )
@@ -124,6 +130,11 @@ class Supervisor:
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a database function, and retry while the database is unavailable."""
         return await self._database.run(function, *arguments)
+
+    async def _to_storage(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run a function that uses the storage of files."""
+        call = partial(function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._storage_threads, call)
 
     # --- Start and stop -------------------------------------------------------------------------
 
@@ -273,6 +284,8 @@ class Supervisor:
         self._database.close()
         self._outgoing_database.close()
         self._incoming_database.close()
+        self._upkeep_database.close()
+        self._storage_threads.shutdown(wait=False, cancel_futures=True)
         if self._lock_file is not None:
             self._lock_file.close()
         logger.info("supervisor stopped")

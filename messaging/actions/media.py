@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Min, Q, Sum
 from django.utils import timezone
 
-from connections.worker.message_port import MediaFetch
+from connections.worker.message_port import MediaFetch, MediaNotSaved
 from events import log
 from events.log import NewEvent
 from events.models import EventType
@@ -21,7 +21,13 @@ from messaging import media_files, media_types
 from messaging.actions import outboxes
 from messaging.media_files import StoredFile
 from messaging.models import UNSENT_STATES, Media, Message
-from messaging.refusals import MediaInUse, MediaReceived, StorageFull, UnknownMedia
+from messaging.refusals import (
+    MediaInUse,
+    MediaReceived,
+    StorageFull,
+    StorageUnavailable,
+    UnknownMedia,
+)
 from organizations.access import Actor
 
 State = Media.State
@@ -108,28 +114,24 @@ def to_fetch(connection_ids: Collection[int]) -> tuple[list[MediaFetch], datetim
     return fetches, min((at for pk, at in found if pk is None), default=None)
 
 
-def record_fetched(fetch: MediaFetch, path: Path) -> None:
-    """Store media that was fetched into a file, with its event."""
+def save_fetched(path: Path) -> StoredFile:
+    """Put a fetched file into the storage. Raises MediaNotSaved."""
     try:
         with path.open("rb") as content:
-            file = media_files.save(File(content).chunks(), max_bytes())
-    except media_files.TooLarge:
-        return record_failure(fetch, "too_large")
-    try:
-        kept = _keep(fetch, file)
-    except BaseException:
-        media_files.delete(file.name)
-        raise
-    if not kept:
-        media_files.delete(file.name)
+            return media_files.save(File(content).chunks(), max_bytes())
+    except media_files.TooLarge as error:
+        raise MediaNotSaved("too_large") from error
+    except StorageUnavailable as error:
+        raise MediaNotSaved(StorageUnavailable.code) from error
 
 
 @transaction.atomic
-def _keep(fetch: MediaFetch, file: StoredFile) -> bool:
-    """Store a fetched file. Return False when it is not kept."""
+def record_fetched(fetch: MediaFetch, file: StoredFile) -> bool:
+    """Store the row of a fetched file, with its event. Return False when it is not kept."""
     media = _lock_pending(fetch)
     if media is None:
-        return False
+        # A commit whose answer was lost is tried again.
+        return Media.objects.filter(pk=fetch.media_id, stored_as=file.name).exists()
     if not _has_room(media.organization_id, file.size):
         _end(media, State.NOT_KEPT, "storage_full")
         return False
@@ -147,6 +149,9 @@ def record_failure(fetch: MediaFetch, error: str) -> None:
     if media is None:
         return
     media.tries += 1
+    if error == StorageUnavailable.code:
+        # It is ours to mend, so it is never given up.
+        media.tries = min(media.tries, MAX_TRIES - 1)
     if error in FINAL_ERRORS or media.tries >= MAX_TRIES:
         return _end(media, State.FAILED, error)
     wait = min(FIRST_RETRY * 2 ** (media.tries - 1), LONGEST_RETRY)

@@ -120,9 +120,13 @@ async def resting_worker() -> AsyncIterator[Supervisor]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(duty.close() for duty in own))
-        databases = supervisor._database, supervisor._outgoing_database
+        databases = (
+            supervisor._database,
+            supervisor._outgoing_database,
+            supervisor._upkeep_database,
+        )
         for database in databases:
-            await database.run_once(connections.close_all)
+            await Database.run_once(database, connections.close_all)
             database.close()
         supervisor._lease.stop()
 

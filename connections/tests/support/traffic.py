@@ -22,6 +22,8 @@ def traffic_context(port: object, stores: object = None) -> TrafficContext:
         lease_held=lambda: True,
         db=call,
         incoming_db=call,
+        upkeep_db=call,
         to_thread=asyncio.to_thread,
+        to_storage=asyncio.to_thread,
         stores=cast(Any, stores),
     )

@@ -38,6 +38,7 @@ class Waiting:
             for number, source in enumerate(found)
         ]
         self.stored: list[str] = []
+        self.saved: list[Path] = []
         self.failed: list[str] = []
 
     def media_to_fetch(
@@ -49,11 +50,21 @@ class Waiting:
                 first.setdefault(media.connection_id, media)
         return list(first.values()), None
 
-    def record_media(self, media: MediaFetch, path: Path) -> None:
+    def save_media(self, path: Path) -> Path:
+        self.saved.append(path)
+        return path
+
+    def record_media(self, media: MediaFetch, saved: Path) -> bool:
         if media.source == "cannot be stored":
             raise OSError("no space left on device")
         self.due.remove(media)
+        if media.source == "erased":
+            return False
         self.stored.append(media.source)
+        return True
+
+    def discard_media(self, saved: Path) -> None:
+        self.saved.remove(saved)
 
     def record_media_failure(self, media: MediaFetch, error: str) -> None:
         self.due.remove(media)
@@ -84,7 +95,9 @@ class Client:
 async def fetching(waiting: Waiting, *connections: int) -> AsyncIterator[dict[int, Client]]:
     clients = {pk: Client() for pk in connections}
     tasks = {pk: SimpleNamespace(client=client) for pk, client in clients.items()}
-    context = replace(traffic_context(waiting), tasks=lambda: cast(Any, tasks), to_thread=call)
+    context = replace(
+        traffic_context(waiting), tasks=lambda: cast(Any, tasks), to_thread=call, to_storage=call
+    )
     running = asyncio.create_task(Downloads(context).run())
     try:
         yield clients
@@ -134,6 +147,18 @@ def test_file_that_cannot_be_stored_is_tried_again_after_a_pause() -> None:
             assert 2 <= len(clients[A].calls) <= 4
 
     run_in_virtual_time(run)
+    assert waiting.saved == []
+
+
+def test_saved_file_whose_message_was_erased_is_deleted() -> None:
+    waiting = Waiting({A: ["a", "erased"]})
+
+    async def run() -> None:
+        async with fetching(waiting, A):
+            await asyncio.sleep(1)
+
+    run_in_virtual_time(run)
+    assert (waiting.stored, len(waiting.saved), waiting.due) == (["a"], 1, [])
 
 
 def test_stop_ends_downloads_and_leaves_no_file(data_dir: Path) -> None:

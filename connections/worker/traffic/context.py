@@ -23,7 +23,9 @@ class TrafficContext:
     lease_held: Callable[[], bool]
     db: RunFunction  # one by one; retries while the database is unavailable
     incoming_db: RunFunction  # the same beside it, for what comes in
+    upkeep_db: RunFunction  # the same beside both, for what may take long
     to_thread: RunFunction
+    to_storage: RunFunction  # threads of their own: a bucket may not answer for long
     stores: StoreBackend
 
     def connected_clients(self) -> dict[int, ClientHandle]:

@@ -7,7 +7,7 @@ import logging
 from datetime import datetime
 
 from connections.worker.hosts.client import ClientHandle
-from connections.worker.message_port import MediaFetch
+from connections.worker.message_port import MediaFetch, MediaNotSaved
 from connections.worker.polling import PollTimer, seconds_until
 from connections.worker.traffic.connection_tasks import ConnectionTasks
 from connections.worker.traffic.context import TrafficContext
@@ -84,6 +84,15 @@ class Downloads:
         async with temporary_file(context, INCOMING) as path:
             done = await client.download(media.source, str(path), media.limit, DOWNLOAD_SECONDS)
             if done.error:
-                await context.db(context.port.record_media_failure, media, done.error)
-            else:
-                await context.db(context.port.record_media, media, path)
+                return await context.db(context.port.record_media_failure, media, done.error)
+            try:
+                saved = await context.to_storage(context.port.save_media, path)
+            except MediaNotSaved as error:
+                return await context.db(context.port.record_media_failure, media, str(error))
+        try:
+            kept = await context.db(context.port.record_media, media, saved)
+        except Exception:
+            await context.to_storage(context.port.discard_media, saved)
+            raise
+        if not kept:
+            await context.to_storage(context.port.discard_media, saved)

@@ -33,7 +33,7 @@ async def plain_file(context: TrafficContext, outgoing: Outgoing) -> AsyncIterat
         yield outgoing.content
         return
     async with temporary_file(context, OUTGOING) as path:
-        await context.to_thread(_write, path, context.port.read_media(outgoing.media))
+        await context.to_storage(_write, path, context.port.read_media(outgoing.media))
         kind = outgoing.content["type"]
         yield {**outgoing.content, kind: {**outgoing.content[kind], "path": str(path)}}
 

@@ -105,21 +105,21 @@ class MessageTraffic:
         context = self._context
         if not context.lease_held():
             return
-        for organization_id in await context.db(context.port.organizations_to_clean):
+        for organization_id in await context.upkeep_db(context.port.organizations_to_clean):
             try:
-                await context.db(context.port.clean, organization_id)
+                await context.upkeep_db(context.port.clean, organization_id)
             except Exception:
                 # What one has stored, as a value whose key is gone, stops no other's.
                 logger.exception(
                     "an organization could not be cleaned", extra={"organization": organization_id}
                 )
-        await context.db(context.port.forget)
+        await context.upkeep_db(context.port.forget)
 
     async def _maintain(self) -> None:
         await asyncio.sleep(MAINTAIN_SECONDS)
         next_at = None
         if self._context.lease_held():
-            next_at = await self._context.db(self._context.port.maintain)
+            next_at = await self._context.upkeep_db(self._context.port.maintain)
         await self._maintain_timer.wait(seconds_until(next_at))
 
     async def _look_at_connected(self) -> None:

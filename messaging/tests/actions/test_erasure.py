@@ -110,7 +110,7 @@ def test_file_that_is_being_fetched_is_not_kept(linked: Linked, tmp_path: Path) 
     erase(linked)
     fetched = tmp_path / "fetched"
     fetched.write_bytes(b"abc")
-    media_actions.record_fetched(fetch, fetched)
+    assert not media_actions.record_fetched(fetch, media_actions.save_fetched(fetched))
     assert not Media.objects.exists()
     assert linked.events("media.ready") == []
 

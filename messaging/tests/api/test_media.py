@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from connections.worker.message_port import MediaFetch
+from connections.tests.support.traffic import traffic_context
+from connections.worker.database import Database
+from connections.worker.hosts.answers import Downloaded
+from connections.worker.message_port import MediaFetch, MediaNotSaved
+from connections.worker.traffic.downloads import Downloads
 from events.models import Event
 from messaging import file_addresses, media_files, media_waiting
 from messaging.actions import media as actions
 from messaging.models import Media, Message
 from messaging.port import Messages
+from messaging.refusals import StorageUnavailable
 from messaging.tests.support.api import READ, SEND, MessageApi, message
 from organizations.encryption import Undecryptable
 from organizations.models import Organization
@@ -359,6 +369,38 @@ def file_with(folder: Path, content: bytes) -> Path:
     return path
 
 
+def store_fetched(fetch: MediaFetch, path: Path) -> None:
+    """Store what a worker has fetched, as it does."""
+    saved = Messages().save_media(path)
+    if not Messages().record_media(fetch, saved):
+        Messages().discard_media(saved)
+
+
+class Sender:
+    """A client that fetches a picture at once."""
+
+    connected = True
+
+    async def download(self, source: str, path: str, limit: int, seconds: float) -> Downloaded:
+        Path(path).write_bytes(PNG)
+        return Downloaded("", len(PNG), "image/png")
+
+
+async def fetch_once(organization: Organization) -> None:
+    """Fetch what is due, with the database's thread of a worker."""
+    database = Database()
+    tasks: Any = {organization.pk: SimpleNamespace(client=Sender())}
+    context = replace(traffic_context(Messages()), tasks=lambda: tasks, db=database.run)
+    downloads = Downloads(context)
+    try:
+        found, _ = await database.run(Messages().media_to_fetch, [organization.pk])
+        for media in found:
+            await downloads._fetch_due(media)
+    finally:
+        await database.run_once(lambda: connection.close())
+        database.close()
+
+
 def due(organization: Organization) -> list[MediaFetch]:
     return Messages().media_to_fetch([organization.pk])[0]
 
@@ -368,7 +410,7 @@ def test_fetched_media_is_stored_with_its_event(
 ) -> None:
     [fetch] = due(organization)
     assert (fetch.source, fetch.limit) == ("aGk=", 16 * MEGABYTE)
-    Messages().record_media(fetch, file_with(tmp_path, PNG))
+    store_fetched(fetch, file_with(tmp_path, PNG))
     media = Media.objects.get()
     assert (media.state, media.mime_type, media.source) == ("ready", "image/png", None)
     assert list(Messages().read_media(media.stored_as)) == [PNG]
@@ -418,7 +460,7 @@ def test_media_without_room_is_not_kept_and_its_text_is(
 ) -> None:
     settings.MEDIA_TOTAL_MB = 1
     Media.objects.create(organization=organization, state="ready", size=MEGABYTE)
-    Messages().record_media(due(organization)[0], file_with(tmp_path, PNG))
+    store_fetched(due(organization)[0], file_with(tmp_path, PNG))
     received.refresh_from_db()
     assert received.media is not None
     assert (received.media.state, received.media.reason) == ("not_kept", "storage_full")
@@ -465,13 +507,63 @@ def test_time_of_the_next_file_is_told_beside_those_that_are_due(
     assert ([fetch.connection_id for fetch in found], next_at) == ([organization.pk], later)
 
 
-def test_fetched_media_that_is_too_large_fails_at_once(
+def test_fetched_media_that_is_too_large_is_not_saved(
     organization: Organization, received: Message, tmp_path: Path, settings: Settings
 ) -> None:
     settings.MEDIA_MAX_MB = 1
     path = file_with(tmp_path, PNG + bytes(MEGABYTE))
-    Messages().record_media(due(organization)[0], path)
-    assert (Media.objects.get().state, Media.objects.get().reason) == ("failed", "too_large")
+    with pytest.raises(MediaNotSaved, match="too_large"):
+        Messages().save_media(path)
+
+
+def test_row_that_is_stored_a_second_time_keeps_its_file(
+    organization: Organization, received: Message, tmp_path: Path
+) -> None:
+    [fetch] = due(organization)
+    saved = Messages().save_media(file_with(tmp_path, PNG))
+    assert Messages().record_media(fetch, saved)
+    assert Messages().record_media(fetch, saved), "the answer of the commit was lost"
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_slow_storage_does_not_hold_the_database_thread(
+    organization: Organization,
+    received: Message,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.DATA_DIR = tmp_path
+    threads: list[str] = []
+
+    def save(chunks: Iterable[bytes], limit: int) -> media_files.StoredFile:
+        threads.append(threading.current_thread().name)
+        if len(threads) == 1:
+            raise StorageUnavailable
+        return saving(chunks, limit)
+
+    saving = media_files.save
+    monkeypatch.setattr(media_files, "save", save)
+    await fetch_once(organization)
+    media = await Media.objects.aget()
+    assert (media.state, media.tries) == ("pending", 1)
+    assert media.next_try_at is not None and media.next_try_at > timezone.now()
+    await fetch_once(organization)
+    assert len(threads) == 1, "it waits"
+    await Media.objects.aupdate(next_try_at=timezone.now())
+    await fetch_once(organization)
+    assert (await Media.objects.aget()).state == "ready"
+    assert not any(name.startswith("supervisor-db") for name in threads)
+
+
+def test_storage_that_is_away_is_never_given_up(
+    organization: Organization, received: Message
+) -> None:
+    [fetch] = due(organization)
+    for _ in range(actions.MAX_TRIES + 1):
+        Messages().record_media_failure(fetch, StorageUnavailable.code)
+    assert Media.objects.get().state == "pending"
 
 
 def test_paths_that_take_files_are_those_of_the_server_limit() -> None:
