@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F, Min, Q
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
 from connections import broadcast
@@ -29,16 +29,15 @@ State, Kind = Notice.State, Notice.Kind
 
 @transaction.atomic
 def claim(owner: str, lease: timedelta, limit: int) -> list[Notice]:
-    """Lease notices that are due, the oldest first."""
-    now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    due = Notice.objects.filter(free, state=State.WAITING, next_at__lte=now)
+    """Lease notices that are due, the oldest first. Leases use the database's clock alone."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    due = Notice.objects.filter(free, state=State.WAITING, next_at__lte=timezone.now())
     locked = due.select_for_update(skip_locked=True).order_by("next_at", "pk")
     ids = list(locked.values_list("pk", flat=True)[:limit])
     if not ids:
         return []
     rows = Notice.objects.filter(pk__in=ids)
-    rows.update(lease_owner=owner, lease_until=now + lease)
+    rows.update(lease_owner=owner, lease_until=Now() + lease)
     related = rows.select_related("user__notice_preferences", "address")
     return list(related.order_by("next_at", "pk"))
 

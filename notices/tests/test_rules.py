@@ -65,6 +65,22 @@ def test_duty_knows_when_the_next_trouble_and_the_next_notice_are_due(fence: Fen
     assert sending.next_at() == Notice.objects.get().lease_until
 
 
+@pytest.mark.parametrize("skew", [timedelta(minutes=-10), timedelta(minutes=10)])
+def test_clock_of_a_worker_changes_no_lease(
+    fence: Fence, skew: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happens(fence, Reason.LOGGED_OUT_BY_PHONE)
+    planning.plan()
+    let_pass(minutes=20)
+    lease, own_now = timedelta(minutes=3), timezone.now() + skew
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: own_now)
+        assert len(sending.claim("a worker", lease, 1)) == 1
+    assert sending.claim("another", lease, 1) == []
+    until = Notice.objects.get().lease_until
+    assert until is not None and timedelta(0) < until - timezone.now() <= lease
+
+
 def test_reconnecting_is_told_after_three_minutes_and_a_shorter_drop_never(fence: Fence) -> None:
     happens(fence, Reason.LINK_LOST)
     let_pass(seconds=170)

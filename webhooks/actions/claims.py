@@ -3,6 +3,8 @@
 A claim asks for many cursors in one query, and a cursor without anything to send costs none. Nor
 does an event that no endpoint wants: its cursor stays behind until the next event that it wants, or
 the next claim everywhere.
+
+Leases use the database's clock alone: a worker whose clock is ahead would take what another sends.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from django.db import transaction
-from django.db.models import F, Min, Q, QuerySet
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import BooleanField, ExpressionWrapper, F, Min, Q, QuerySet
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
 from organizations.encryption import Undecryptable
@@ -133,23 +135,23 @@ def _choose_woken(
     """
     chosen: dict[int, int] = {}
     elsewhere: set[int] = set()
-    hosts, more, now = Counter(room.hosts), False, timezone.now()
+    hosts, more = Counter(room.hosts), False
     left = {False: room.sound, True: room.slow}
-    rows = due.filter(organization__in=list(woken)).select_related("endpoint")
+    is_free = ExpressionWrapper(_free(), BooleanField())
+    rows = due.filter(organization__in=list(woken)).annotate(is_free=is_free)
     fields = (
         "slow",
         "kind",
         "endpoint",
-        "lease_until",
         "organization",
         "endpoint__host",
         "endpoint__types",
     )
-    for cursor in rows.only(*fields).order_by("slow", "due_at", "pk"):
+    for cursor in rows.select_related("endpoint").only(*fields).order_by("slow", "due_at", "pk"):
         organization_id, host = cursor.organization_id or 0, cursor.endpoint.host
         if cursor.kind == Kind.LIVE and not cursor.endpoint.wants(woken[organization_id]):
             continue
-        if cursor.lease_until is not None and cursor.lease_until >= now:
+        if not cursor.is_free:
             elsewhere.add(organization_id)
         elif left[cursor.slow] > 0 and hosts[host] < room.per_host:
             hosts[host] += 1
@@ -207,20 +209,19 @@ def _with_events() -> QuerySet[Cursor]:
 
 def _free() -> Q:
     """Return the condition that no worker has a cursor."""
-    return Q(lease_until=None) | Q(lease_until__lt=timezone.now())
+    return Q(lease_until=None) | Q(lease_until__lt=Now())
 
 
 def _lease(owner: str, lease: timedelta, ids: list[int]) -> list[Cursor]:
     """Lease those of these cursors that are still due. Another worker may be quicker."""
-    now = timezone.now()
     free = Cursor.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        _free(), pk__in=ids, due_at__lte=now
+        _free(), pk__in=ids, due_at__lte=timezone.now()
     )
     got = list(free.select_related("endpoint").order_by("pk"))
     for cursor in got:
-        cursor.lease_owner, cursor.lease_until = owner, now + lease
+        cursor.lease_owner = owner
     Cursor.objects.filter(pk__in=[cursor.pk for cursor in got]).update(
-        lease_owner=owner, lease_until=now + lease
+        lease_owner=owner, lease_until=Now() + lease
     )
     return got
 
@@ -232,7 +233,7 @@ def renew(owner: str, lease: timedelta, ids: Collection[int]) -> set[int]:
     A lease is not kept for an endpoint that was paused or disabled.
     """
     held = Cursor.objects.filter(pk__in=lock(Cursor.objects.filter(pk__in=ids, lease_owner=owner)))
-    held.update(lease_until=timezone.now() + lease)
+    held.update(lease_until=Now() + lease)
     enabled = Q(endpoint__state=Endpoint.State.ENABLED) | Q(kind=Kind.TEST)
     return set(held.filter(enabled).values_list("pk", flat=True))
 

@@ -192,6 +192,25 @@ def test_another_worker_gets_a_cursor_when_its_lease_is_over() -> None:
     }
 
 
+@pytest.mark.parametrize("skew", [timedelta(seconds=-60), timedelta(seconds=60)])
+def test_clock_of_a_worker_changes_no_lease(
+    organization: Organization, skew: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = make_endpoint(organization, "http://127.0.0.1:1/")
+    append(organization, RECEIVED)
+    Cursor.objects.update(due_at=timezone.now() - timedelta(minutes=5))
+    assert len(claims.claim("first", LEASE, ROOM, []).cursors) == 1
+    skewed_now = timezone.now() + skew
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: skewed_now)
+        assert claims.claim("second", LEASE, ROOM, []).cursors == []
+        assert claim_woken(organization, RECEIVED).elsewhere == {organization.pk}
+        assert claims._lease("second", LEASE, [endpoint.cursors.get().pk]) == []
+        assert len(claims.renew("first", LEASE, [endpoint.cursors.get().pk])) == 1
+    until = endpoint.cursors.get().lease_until
+    assert until is not None and timedelta(0) < until - timezone.now() <= LEASE
+
+
 def test_report_of_a_lost_lease_is_not_stored() -> None:
     organizations = make_many(["http://127.0.0.1:1/?"])
     append_to_all(organizations)
