@@ -68,8 +68,9 @@ def store(batches: Sequence[Batch]) -> None:
     for pk, found in locked.items():
         histories.record(held[pk], _of_kind(found, "history"))
     events = {pk: _store_messages(pk, found) for pk, found in locked.items()}
-    log.append_all(events)
-    receipts.apply({pk: _of_kind(found, "receipt") for pk, found in locked.items()})
+    told = receipts.apply({pk: _of_kind(found, "receipt") for pk, found in locked.items()})
+    # In one call, so that all counters are locked upwards.
+    log.append_all({pk: [*found, *told.get(pk, ())] for pk, found in events.items()})
 
 
 def _store_messages(organization_id: int, records: Sequence[Record]) -> list[NewEvent]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from events.log import NewEvent
 from messaging.actions import statuses
 from messaging.actions.descriptions import received_at
 from messaging.models import EarlyReceipt, Message, storable_id
@@ -38,8 +39,10 @@ Key = tuple[int, str]
 Step = tuple[Key, State, datetime]
 
 
-def apply(receipts: Mapping[int, Iterable[Mapping[str, Any]]]) -> None:
-    """Apply receipts, as the host process spools them, by organization.
+def apply(
+    receipts: Mapping[int, Iterable[Mapping[str, Any]]],
+) -> Mapping[int, Sequence[NewEvent]]:
+    """Apply receipts, as the host process spools them, by organization. Return their events.
 
     The caller holds the locks of outboxes.py, so no id is stored between the look for it and the
     storing of an early receipt.
@@ -55,14 +58,15 @@ def apply(receipts: Mapping[int, Iterable[Mapping[str, Any]]]) -> None:
         for whatsapp_id in receipt["ids"]
     ]
     if not told:
-        return
+        return {}
     sent = _sent_messages({key for _, (key, _, _) in told})
-    statuses.save(_advance(sent, [step for _, step in told]))
+    events = statuses.save_unlogged(_advance(sent, [step for _, step in told]))
     EarlyReceipt.objects.bulk_create(
         EarlyReceipt(organization_id=key[0], whatsapp_id=key[1], state=state, at=at)
         for chat, (key, state, at) in told
         if key not in sent and not chat.endswith(SHARED_SERVERS)
     )
+    return events
 
 
 def apply_early(messages: Iterable[Message]) -> None:

@@ -94,12 +94,17 @@ def status_event(message: Message) -> NewEvent:
 
 def save(messages: Iterable[Message], *fields: str) -> None:
     """Save messages whose state has changed, and append their events."""
+    log.append_all(save_unlogged(messages, *fields))
+
+
+def save_unlogged(messages: Iterable[Message], *fields: str) -> dict[int, list[NewEvent]]:
+    """Save messages whose state has changed. Return their events, for the caller to append."""
     changed = list(messages)
     save_rows(changed, [*FIELDS, *fields])
     events: dict[int, list[NewEvent]] = {}
     for message in changed:
         events.setdefault(message.organization_id, []).append(status_event(message))
-    log.append_all(events)
+    return events
 
 
 def change_all(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from messaging.actions import maintenance
+from events import log
+from messaging.actions import incoming, maintenance
 from messaging.models import EarlyReceipt, Message, MessagingSettings
 from messaging.tests.support.linked import ANA, Linked, age, reread
 from messaging.tests.support.records import OWN_NUMBER, group_message, message, receipt
@@ -144,6 +146,25 @@ def test_message_and_its_receipt_in_one_batch_are_both_stored(linked: Linked) ->
     written = message(ANA, from_me=True)
     linked.store(written, receipt(written["id"]))
     assert linked.messages()[0].state == State.DELIVERED
+
+
+def test_batch_locks_the_logs_of_organizations_upwards(
+    linked: Linked, other: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever else appends to both would wait for this batch, and this one for them."""
+    low, high = sorted((linked, other), key=lambda each: each.pk)
+    sent, locked = low.send(), list[int]()
+    count_on = log._count_on
+
+    def note(counts: Mapping[int, int]) -> dict[int, int]:
+        locked.extend(sorted(counts))
+        return count_on(counts)
+
+    monkeypatch.setattr(log, "_count_on", note)
+    incoming.store([(low.pk, [receipt(sent.whatsapp_id)]), (high.pk, [message(ANA)])])
+    assert locked == [low.pk, high.pk]
+    assert reread(sent).state == State.DELIVERED
+    assert low.states(sent)[-1] == ("delivered", None)
 
 
 def test_step_is_never_earlier_than_the_one_before(linked: Linked) -> None:
