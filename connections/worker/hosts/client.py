@@ -68,6 +68,7 @@ class ClientHandle:
         self._lost = False  # the connection was lost, without a login since
         self._ended = False  # no event follows any more
         self._closed = False
+        self._forgotten = False  # it may still run, but its events reach nobody
         self._answers = Answers()
         self.spooled = asyncio.Event()  # the client has written to its spool
         self.spool_blocked = False  # a line waits for the disk
@@ -76,6 +77,14 @@ class ClientHandle:
     def ended(self) -> bool:
         """Whether no event follows any more."""
         return self._ended
+
+    @property
+    def left(self) -> bool:
+        """Whether nothing is heard of it any more: it has ended, or was closed without its end.
+
+        Then it may still run for a while, and write to its spool.
+        """
+        return self._ended or self._forgotten
 
     @property
     def holds_link(self) -> bool:
@@ -295,8 +304,11 @@ class ClientHandle:
             )
             self.host.kill("a client in it did not end")
         finally:
+            # Cancelled, or its host killed: no event will tell those who follow its spool.
             self.host.forget(self.ref)
+            self._forgotten = True
             self._answers.end()
+            self.spooled.set()
 
     async def _ends_before_others_have_left(self) -> bool:
         """Wait until the other clients have moved out. Return whether this one ends meanwhile."""

@@ -69,7 +69,7 @@ class IncomingTraffic:
         self._look_again = True
 
     def follow(self, connection_id: int, client: ClientHandle, path: Path) -> None:
-        """Read a new client's spool as it grows, until the client has ended."""
+        """Read a new client's spool as it grows, until the client has ended or was left."""
         reader = self._readers[path] = Reader(connection_id, client, path)
         task = asyncio.create_task(self._follow(reader), name=f"spool {connection_id}")
         self._tasks.add(task)
@@ -103,7 +103,7 @@ class IncomingTraffic:
     async def _follow(self, reader: Reader) -> None:
         waits = delays(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
         try:
-            while not reader.client.ended:
+            while not reader.client.left:
                 try:
                     await self._read_and_trim(reader)
                     waits = delays(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
@@ -115,7 +115,7 @@ class IncomingTraffic:
                     await asyncio.sleep(next(waits))
                     reader.client.spooled.set()
         finally:
-            # The rest is read as a leftover, as is the spool of a host that was killed.
+            # The rest is read as a leftover, once the host has given its lock back.
             del self._readers[reader.path]
             self._wake_leftovers()
 
@@ -137,9 +137,9 @@ class IncomingTraffic:
                     await reader.client.spooled.wait()
             except TimeoutError:
                 break
-            if reader.client.ended or reader.offset > TRIM_BYTES:
+            if reader.client.left or reader.offset > TRIM_BYTES:
                 break
-        if reader.offset and not reader.client.ended:
+        if reader.offset and not reader.client.left:
             reader.offset -= await reader.client.trim_spool(reader.offset)
 
     async def _store_from(self, connection_id: int, path: Path, offset: int) -> int:
