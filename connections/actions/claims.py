@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connections import broadcast
+from connections.actions.activity import CONNECTION_TASKS
 from connections.actions.transitions import (
     STILL_LINKED,
     NumberRejected,
@@ -102,11 +103,15 @@ def drain_worker(worker_id: int, drain: bool = True, actor: Actor | None = None)
 
 
 def stop_worker(worker: Worker) -> None:
-    """Mark a worker as stopped, and notify readers and workers of its connections."""
+    """Mark a worker as stopped, and notify the readers of its connections and the workers.
+
+    Workers look for all of them together, as they claim several at once.
+    """
     with transaction.atomic():
         Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now())
         for connection_id in Connection.objects.filter(worker=worker).values_list("pk", flat=True):
-            broadcast.notify_requested(connection_id)
+            broadcast.notify_changed(connection_id)
+        broadcast.notify_work(CONNECTION_TASKS)
 
 
 def claim(

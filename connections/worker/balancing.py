@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -18,7 +19,9 @@ from connections.worker.tasks.task_runner import TaskRunner
 
 logger = logging.getLogger(__name__)
 
-# A connection is offline while it moves, so they move one by one and not for a small difference.
+# A connection is offline while it moves, so a few move at once and not for a small difference. Each
+# takes a second or more, until nothing comes in any more (child/receiver.py).
+MOVES_AT_ONCE = 10
 MOVE_PAUSE_SECONDS = 0.05
 MAX_MOVES = 40
 TOLERATED_EXCESS = 0.1
@@ -119,7 +122,7 @@ class Balancer:
         return any(self._free_share(peer, 0) > 0 for peer in self._peers)
 
     async def hand_over_excess(self) -> bool:
-        """Hand excess connections over to the least loaded workers, one by one.
+        """Hand excess connections over to the least loaded workers, a few at once.
 
         Return whether there were any.
         """
@@ -130,19 +133,33 @@ class Balancer:
         largest_shortfall = max((self._free_share(peer, 0) for peer in self._peers), default=0)
         if excess <= 0 or max(excess, largest_shortfall) <= tolerance:
             return False
-        handed: dict[int, int] = {}
-        for connection_id in movable[: min(excess, MAX_MOVES)]:
-            peer = max(
-                self._peers,
-                key=lambda peer: self._free_share(peer, handed.get(peer.id, 0)),
-                default=None,
-            )
-            if peer is None or self._free_share(peer, handed.get(peer.id, 0)) <= 0:
-                break
-            if await self._task_runner.hand_over(connection_id, peer.id):
-                handed[peer.id] = handed.get(peer.id, 0) + 1
-            await asyncio.sleep(MOVE_PAUSE_SECONDS)
+        handed: Counter[int] = Counter()
+        slots = asyncio.Semaphore(MOVES_AT_ONCE)
+        moves = [
+            self._move(connection_id, handed, slots)
+            for connection_id in movable[: min(excess, MAX_MOVES)]
+        ]
+        for error in await asyncio.gather(*moves, return_exceptions=True):
+            if error is not None:
+                raise error
         return True
+
+    async def _move(
+        self, connection_id: int, handed: Counter[int], slots: asyncio.Semaphore
+    ) -> None:
+        """Hand a connection over to the least loaded worker, if one has room.
+
+        `handed`: how many each worker gets in this round.
+        """
+        async with slots:
+            free = {peer.id: self._free_share(peer, handed[peer.id]) for peer in self._peers}
+            to = max(free, key=free.__getitem__, default=None)
+            if to is None or free[to] <= 0:
+                return
+            handed[to] += 1
+            if not await self._task_runner.hand_over(connection_id, to):
+                handed[to] -= 1
+            await asyncio.sleep(MOVE_PAUSE_SECONDS)
 
     def _free_share(self, peer: Peer, handed: int) -> int:
         """Return how many more connections a worker should take after `handed` ones."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import Counter
+from collections.abc import Collection
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from django.db import connections as databases
@@ -16,7 +20,8 @@ from connections.actions import Superseded
 from connections.lifecycle import Reason, State
 from connections.models import Connection, Worker
 from connections.tests.support.fake_worker import NUMBER, FakeWorker, nobody
-from connections.worker.balancing import fair_share
+from connections.tests.support.virtual_time import run_in_virtual_time
+from connections.worker.balancing import MOVES_AT_ONCE, Balancer, Peer, fair_share
 from connections.worker.pending_work import pending_connections, unowned_connections
 from organizations.access import Actor
 from organizations.models import Organization
@@ -152,6 +157,61 @@ def test_draining_is_stored_and_can_be_cancelled(hand: FakeWorker) -> None:
     actions.drain_worker(hand.worker.pk, drain=False)
     hand.worker.refresh_from_db()
     assert hand.worker.draining_since is None
+
+
+class SlowRunner:
+    """Has connections whose sockets take a second to close."""
+
+    def __init__(self, count: int, refused: Collection[int] = ()) -> None:
+        self.left = list(range(count))
+        self._refused = refused
+        self.closing = self.most_at_once = 0
+        self.handed: Counter[int] = Counter()
+
+    @property
+    def load(self) -> int:
+        return len(self.left)
+
+    def movable(self, everything: bool) -> list[int]:
+        return [*self.left]
+
+    async def hand_over(self, connection_id: int, to: int) -> bool:
+        self.closing += 1
+        self.most_at_once = max(self.most_at_once, self.closing)
+        await asyncio.sleep(1)
+        self.closing -= 1
+        if connection_id in self._refused:
+            return False
+        self.left.remove(connection_id)
+        self.handed[to] += 1
+        return True
+
+
+def drained(runner: SlowRunner, *peers: Peer) -> Balancer:
+    balancer = Balancer(cast(Any, None), cast(Any, runner))
+    balancer.draining, balancer._peers, balancer._share = True, [*peers], 100
+    return balancer
+
+
+def test_drained_worker_hands_several_over_at_once_and_each_to_the_least_loaded() -> None:
+    runner = SlowRunner(20, refused={0})
+    balancer = drained(runner, Peer(1, 80, 100, False), Peer(2, 90, 100, False))
+
+    async def run() -> None:
+        async with asyncio.timeout(5):
+            assert await balancer.hand_over_excess()
+
+    run_in_virtual_time(run)
+    assert runner.left == [0], "its task could not be interrupted"
+    assert runner.most_at_once == MOVES_AT_ONCE
+    assert runner.handed.total() == 19 and 14 <= runner.handed[1] <= 15
+
+
+def test_handover_ends_where_no_worker_has_room() -> None:
+    runner = SlowRunner(20)
+    balancer = drained(runner, Peer(1, 95, 100, False))
+    run_in_virtual_time(lambda: cast(Any, balancer.hand_over_excess()))
+    assert runner.handed[1] == 5
 
 
 # --- Connections without --------------------------------------------------------------------------

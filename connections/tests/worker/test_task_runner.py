@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -21,7 +22,10 @@ from connections.tests.support.linked_rows import create_linked
 from connections.tests.support.supervisors import supervisor_of
 from connections.tests.support.waiting import async_until
 from connections.worker import balancing
+from connections.worker import supervisor as supervisor_module
+from connections.worker.background import start_tasks
 from connections.worker.database import Database
+from connections.worker.listening import listen
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import Clients, TaskContext
 from connections.worker.tasks.task_runner import Capacity, TaskRunner
@@ -154,6 +158,40 @@ async def test_supervisor_claims_its_fair_share_from_a_dead_worker(
         assert supervisor.balancer.free_slots == 3
         await asyncio.gather(*map(supervisor.task_runner.reconcile, unowned))
         assert supervisor.task_runner.load == 3
+
+
+async def test_links_of_a_stopped_worker_are_claimed_together(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.WORKER_CAPACITY = 100
+    monkeypatch.setattr(ConnectionTask, "run", wait_forever)
+    for name in ("POLL_SECONDS", "POLL_SINGLE_SECONDS"):
+        monkeypatch.setattr(supervisor_module, name, 0.2)
+    claimed: list[int] = []
+    claim_saved_logins = actions.claim_saved_logins
+
+    def claim_together(ids: Collection[int], *arguments: Any) -> list[Connection]:
+        claimed.append(len(ids))
+        return claim_saved_logins(ids, *arguments)
+
+    monkeypatch.setattr(actions, "claim_saved_logins", claim_together)
+    _, stopped = await create_connections(30)
+    worker = await sync_to_async(actions.start_worker)("w", 100, False)
+    async with supervisor_of(worker) as supervisor:
+        functions: dict[str, Callable[[], Awaitable[None]]] = {
+            "listen": partial(listen, broadcast.WORKERS, supervisor._handle_request),
+            "work": partial(listen, broadcast.WORK, supervisor._polls.handle_signal),
+            "poll": supervisor._poll,
+            "reconcile": supervisor._reconciling.run,
+        }
+        tasks = start_tasks(functions)
+        await asyncio.sleep(0.5)
+        await sync_to_async(actions.stop_worker)(stopped)
+        await async_until(lambda: supervisor.task_runner.load == 30, "all links", SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(claimed) == 30 and len(claimed) <= 4, claimed
 
 
 async def test_deactivation_waits_only_for_an_uninterruptible_step(
