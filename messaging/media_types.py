@@ -32,6 +32,9 @@ GENERIC = {
 }
 # What these are claimed to be is shown to the recipient as it is, so it must be true.
 SHOWN = ("image/", "video/", "audio/")
+# The tag before the sound of an MP3. libmagic looks behind it, but with a cover it is longer than
+# the head.
+ID3 = b"ID3"
 # One container holds either.
 AUDIO_IN_VIDEO = {("audio/mp4", "video/mp4"), ("audio/ogg", "video/ogg")}
 
@@ -55,6 +58,8 @@ class Mismatch(Exception):
 def type_of(head: bytes, claimed: str = "") -> str:
     """Return the MIME type of a file that begins like this. Raises Mismatch."""
     found = _plain(magic.from_buffer(head, mime=True))
+    if found == UNKNOWN and head.startswith(ID3):
+        found = "audio/mpeg"
     claimed = _plain(claimed)
     if claimed in ("", UNKNOWN, found):
         return found

@@ -53,6 +53,9 @@ def picture(kind: str = "PNG") -> bytes:
 PNG = picture()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
+# The head of an ID3 tag of 100 KB, and as much of it as is read.
+MP3_WITH_COVER = b"ID3\3\0\0\0\6\x0d\x20" + bytes(9000)
+
 
 @pytest.fixture(autouse=True)
 def media_dir(tmp_path: Path, settings: Settings) -> Path:
@@ -137,6 +140,9 @@ def test_file_that_is_not_what_it_says_is_refused(
         (PNG, "application/octet-stream", "image/png"),
         (b"a;b\n1;2\n", "text/csv", "text/csv"),
         (b"%PDF-1.4\n", "application/pdf; x=1", "application/pdf"),
+        (MP3_WITH_COVER, "audio/mpeg", "audio/mpeg"),
+        (MP3_WITH_COVER, "audio/mp3", "audio/mpeg"),
+        (MP3_WITH_COVER, "", "audio/mpeg"),
     ],
 )
 def test_file_has_the_type_of_its_content(
