@@ -19,6 +19,7 @@ ALIASES = {
     "audio/x-wav": "audio/wav",
     "image/jpg": "image/jpeg",
     "image/x-ms-bmp": "image/bmp",
+    "video/x-m4v": "video/mp4",
 }
 # Containers of many types: a text may be CSV, and a ZIP a document of an office program.
 GENERIC = {
@@ -35,8 +36,18 @@ SHOWN = ("image/", "video/", "audio/")
 # The tag before the sound of an MP3. libmagic looks behind it, but with a cover it is longer than
 # the head.
 ID3 = b"ID3"
-# One container holds either.
-AUDIO_IN_VIDEO = {("audio/mp4", "video/mp4"), ("audio/ogg", "video/ogg")}
+# One container holds either: the type that is claimed, and the one that is found.
+SAME_CONTAINER = {
+    ("audio/mp4", "video/mp4"),
+    ("audio/ogg", "video/ogg"),
+    ("video/mp4", "audio/mp4"),
+}
+# What libmagic calls texts of which it knows more. As text/plain they are as harmless as any; HTML
+# and SVG, which a browser runs, are not among them.
+TEXTS = (
+    *("text/", "message/", "application/javascript", "application/json", "application/pgp-keys"),
+    *("application/x-ndjson", "application/x-setupscript", "application/x-subrip"),
+)
 
 INLINE = frozenset(
     {
@@ -64,7 +75,8 @@ def type_of(head: bytes, claimed: str = "") -> str:
     if claimed in ("", UNKNOWN, found):
         return found
     generic = found in GENERIC and not claimed.startswith(SHOWN)
-    if generic or (claimed, found) in AUDIO_IN_VIDEO:
+    text = claimed == "text/plain" and found.startswith(TEXTS) and found != "text/html"
+    if generic or text or (claimed, found) in SAME_CONTAINER:
         return claimed
     raise Mismatch(found)
 

@@ -121,6 +121,8 @@ def test_file_of_any_size_comes_back_whole(api: MessageApi, size: int) -> None:
         (b"hello", "image/png", "text/plain"),
         (PNG, "application/pdf", "image/png"),
         (b"<html><script>1</script></html>", "text/plain", "text/html"),
+        (SVG, "text/plain", "image/svg+xml"),
+        (b"%PDF-1.4\n", "text/plain", "application/pdf"),
     ],
 )
 def test_file_that_is_not_what_it_says_is_refused(
@@ -143,6 +145,13 @@ def test_file_that_is_not_what_it_says_is_refused(
         (MP3_WITH_COVER, "audio/mpeg", "audio/mpeg"),
         (MP3_WITH_COVER, "audio/mp3", "audio/mpeg"),
         (MP3_WITH_COVER, "", "audio/mpeg"),
+        (b'{"a": 1}\n', "text/plain", "text/plain"),
+        (b"a,b\n1,2\n3,4\n", "text/plain", "text/plain"),
+        (b"Return-Path: <a>\nSubject: x\n", "text/plain", "text/plain"),
+        (b"#include <stdio.h>\nint main(void) {}\n", "text/plain", "text/plain"),
+        (b"\0\0\0\x18ftypM4V \0\0\0\0M4V isom", "video/mp4", "video/mp4"),
+        (b"\0\0\0\x18ftypM4V \0\0\0\0M4V isom", "", "video/mp4"),
+        (b"\0\0\0\x18ftypM4A \0\0\0\0M4A isom", "video/mp4", "video/mp4"),
     ],
 )
 def test_file_has_the_type_of_its_content(
