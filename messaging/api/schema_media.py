@@ -38,11 +38,6 @@ UPLOAD_ERRORS = (
     invalid("file: No file was submitted."),
     invalid("file: This file is not what it says: its content is application/pdf."),
     ErrorExample(400, "parse_error", "Multipart form parse error - Invalid boundary in multipart"),
-    ErrorExample(
-        411,
-        "length_required",
-        "A request that carries something must say how long it is (Content-Length).",
-    ),
     ErrorExample(413, "too_large", "A file may have 16 MB at most."),
     ErrorExample(
         415, "unsupported_media_type", 'Unsupported media type "application/json" in request.'

@@ -130,11 +130,6 @@ COMMON_ERRORS = (
 
 BODY_ERRORS = (
     ErrorExample(400, "parse_error", "JSON parse error - Expecting value: line 1 column 1"),
-    ErrorExample(
-        411,
-        "length_required",
-        "A request that carries something must say how long it is (Content-Length).",
-    ),
     ErrorExample(413, "too_large", "A request may carry 64 KB at most."),
     ErrorExample(415, "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
 )

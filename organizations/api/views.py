@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -33,14 +32,6 @@ class BodyTooLarge(APIException):
     def __init__(self, limit: int) -> None:
         text = gettext("A request may carry {size} KB at most.")
         super().__init__(text.format(size=limit // 1024))
-
-
-class LengthRequired(APIException):
-    status_code = status.HTTP_411_LENGTH_REQUIRED
-    default_detail = lazy(
-        "A request that carries something must say how long it is (Content-Length)."
-    )
-    default_code = "length_required"
 
 
 class Conflict(APIException):
@@ -96,8 +87,6 @@ class CallerView(APIView):
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or int(length) > self.body_limit:
             raise BodyTooLarge(self.body_limit)
-        if "HTTP_TRANSFER_ENCODING" in request.META:
-            raise LengthRequired
         super().initial(request, *args, **kwargs)
 
     def finalize_response(

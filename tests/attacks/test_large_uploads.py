@@ -17,6 +17,7 @@ pytestmark = pytest.mark.servers
 MEGABYTE = 1024 * 1024
 SECONDS = 15.0
 FORM = {"Content_Type": "multipart/form-data; boundary=x"}
+CHUNKED = {**FORM, "Transfer_Encoding": "chunked"}
 
 
 def upload(content: bytes) -> bytes:
@@ -30,6 +31,11 @@ def error(answer: RawResponse) -> tuple[int, str]:
     body = json.loads(answer.body)
     assert (set(body), body["success"]) == ({"success", "code", "message"}, False)
     return answer.status, body["code"]
+
+
+def chunked(body: bytes) -> bytes:
+    pieces = (body[at : at + 60_000] for at in range(0, len(body), 60_000))
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 @pytest.fixture
@@ -58,6 +64,43 @@ def test_file_above_the_limit_is_refused_before_it_is_received(
     with RawConnection(application) as raw:
         raw.send(raw.head(line, **FORM, Content_Length=str(17 * MEGABYTE)))
         assert error(raw.rest()) == (413, "too_large")
+
+
+@pytest.mark.parametrize("size", [9, 3 * MEGABYTE])
+def test_chunked_file_is_taken(application: Application, line: str, size: int) -> None:
+    headers = {**CHUNKED, "Authorization": bearer(application)}
+    with RawConnection(application) as raw:
+        taken = raw.request(line, chunked(upload(bytes(size))), **headers)
+    assert taken.status == 201, taken.body
+    assert json.loads(taken.body)["size"] == size
+
+
+def test_chunked_body_that_turns_out_too_large_is_refused(
+    application: Application, organization: int, line: str
+) -> None:
+    token = bearer(application)
+    messages = f"POST /api/v1/organizations/{organization}/messages"
+    chunks = {"Connection": "close", "Transfer_Encoding": "chunked"}
+    for where, size, credentials, status in (
+        (line, 2 * MEGABYTE, {}, 401),
+        (line, 17 * MEGABYTE, {"Authorization": token}, 413),
+        (messages, 2 * MEGABYTE, {"Authorization": token}, 413),
+        (messages, 70_000, {"Authorization": token}, 413),
+    ):
+        with RawConnection(application) as raw:
+            raw.send(raw.head(where, **chunks, **credentials))
+            with suppress(ConnectionError):
+                raw.send(chunked(bytes(size)))
+            assert raw.rest().status == status
+
+
+def test_end_of_a_refused_chunked_body_starts_no_request(application: Application) -> None:
+    with RawConnection(application) as raw:
+        body = b"100000\r\n" + bytes(MEGABYTE) + b"\r\n1\r\nx\r\n0\r\n\r\n"
+        raw.send(raw.head("POST /nowhere", **CHUNKED) + body)
+        # It would be answered once more, as it is no form.
+        refused = raw.rest()
+    assert (refused.status, refused.body) == (413, b"")
 
 
 def test_without_any_credential_a_large_upload_is_refused_at_once(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from pathlib import Path
 
+import httpx
 import pytest
 from pywa.client import WhatsApp
 from pywa.errors import MediaDownloadError, WhatsAppError
@@ -26,6 +27,24 @@ def test_file_goes_up_comes_down_and_goes(wa: WhatsApp, tmp_path: Path) -> None:
     with pytest.raises(WhatsAppError) as gone:
         wa.get_media_url(media.id)
     assert (gone.value.code, gone.value.subcode) == (100, 33)
+
+
+def test_file_in_chunks_goes_up(wa: WhatsApp, account: Account) -> None:
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="messaging_product"\r\n\r\nwhatsapp\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n" + PNG + b"\r\n--x--\r\n"
+    )
+    headers = {
+        "Authorization": f"Bearer {account.token}",
+        "Content-Type": "multipart/form-data; boundary=x",
+    }
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        url = f"{account.graph}/{account.phone_number_id}/media"
+        sent = client.post(url, headers=headers, content=iter([form[:100], form[100:]]))
+    assert sent.request.headers["Transfer-Encoding"] == "chunked"
+    assert sent.status_code == 200, sent.text
+    assert wa.get_media_url(sent.json()["id"]).file_size == len(PNG)
 
 
 def test_received_file_comes_down(wa: WhatsApp, account: Account) -> None:

@@ -77,16 +77,21 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
 
     This limit is for all bodies; the API's own is lower (`organizations.api.views.BODY_LIMIT`).
     Uploads of files have a higher one, and only a few are taken at a time: they are in memory.
-    Those without any credential are refused before they are received; none is checked here.
+    Those without any credential are refused before they are received; none is checked here. Of a
+    chunked body all this is decided when it turns out to be large.
     """
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
-        self._bytes_left = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if length is None or length <= self._bytes_left:
-            return
-        self._bytes_left = settings.MEDIA_MAX_MB * 1024 * 1024 + FORM_BYTES
-        if length > self._bytes_left or not UPLOAD_PATH.fullmatch(self.channel._path):
+        self._limit, self._received = settings.DATA_UPLOAD_MAX_MEMORY_SIZE, 0
+        self._is_refused = False
+        if length is not None and length > self._limit:
+            self._begin_large(length)
+
+    def _begin_large(self, length: int) -> None:
+        """Take a body of at least this length where large ones are taken, or refuse it."""
+        limit = settings.MEDIA_MAX_MB * 1024 * 1024 + FORM_BYTES
+        if length > limit or not UPLOAD_PATH.fullmatch(self.channel._path):
             self._refuse()
         elif not self._has_credentials():
             path = self.channel._path
@@ -94,6 +99,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         elif not _has_place(network := self._network()):
             self._refuse(TOO_MANY_UPLOADS)
         else:
+            self._limit = limit
             uploads[self] = network
             self.notifyFinish().addBoth(lambda _: uploads.pop(self, None))
 
@@ -113,14 +119,26 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         return network_of(forwarded or self.channel.getPeer().host)
 
     def handleContentChunk(self, data: bytes) -> None:
-        self._bytes_left -= len(data)
-        if self._bytes_left < 0:
-            self._refuse()
-        else:
+        if self._is_refused:
+            return
+        self._received += len(data)
+        if self._received > self._limit:
+            # Only a chunked body: others have said how long they are.
+            self._begin_large(self._received)
+        if not self._is_refused:
             super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        # The end of a refused body may have come with what was too much.
+        if not self._is_refused:
+            super().requestReceived(command, path, version)
 
     def process(self) -> Any:
         self.channel.cancel_timeout()
+        if self.requestHeaders.hasHeader(b"transfer-encoding"):
+            # The body is here as a whole, so the application is told its length.
+            self.requestHeaders.removeHeader(b"transfer-encoding")
+            self.requestHeaders.setRawHeaders(b"content-length", [b"%d" % self._received])
         # Daphne would take the prefix of all links from this header, which any client can send.
         self.requestHeaders.removeHeader(b"daphne-root-path")
         return super().process()
@@ -138,6 +156,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
             await self.channel.flow_control.wait()
 
     def _refuse(self, status: bytes = TOO_LARGE) -> None:
+        self._is_refused = True
         if self.channel is None:
             return
         body, path = b"", self.channel._path

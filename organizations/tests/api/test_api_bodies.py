@@ -85,11 +85,6 @@ def test_size_is_checked_before_authentication(api: Api) -> None:
     assert error(api.client.post(WHERE, b" " * 70_000, content_type=JSON)) == TOO_LARGE
 
 
-def test_body_without_content_length_gets_411(api: Api) -> None:
-    response = api.client.post(WHERE, headers={"Transfer-Encoding": "chunked"}, content_type=JSON)
-    assert error(response)[:2] == (411, "length_required")
-
-
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "x", ""])
 def test_unsupported_media_type_gets_415(api: Api, kind: str) -> None:
     response = api.client.post(WHERE, b'{"name": "x"}', content_type=kind)
