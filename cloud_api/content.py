@@ -115,7 +115,7 @@ def _card(given: Any) -> Any:
 
 
 def _phone(given: Any) -> Any:
-    return (given.get("phone") or given.get("wa_id")) if isinstance(given, dict) else given
+    return given if isinstance(given, dict) else {"phone": given}
 
 
 def _reaction(given: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cloud_api.cards import GraphMessageSerializer
 from cloud_api.codes import Code
 from cloud_api.content import rest_body
 from cloud_api.errors import GraphError
@@ -15,7 +16,6 @@ from cloud_api.identifiers import public_id_of, user_id_of, wa_id_of, wamid
 from cloud_api.views import GraphView
 from connections.models import Worker
 from messaging.actions import links, signals
-from messaging.api.serializers import NewMessageSerializer
 from messaging.api.views_messages import idempotency_key, new_message
 from messaging.models import PUBLIC_ID_PATTERN, Message, MessagingSettings
 from messaging.refusals import UnknownTarget
@@ -53,7 +53,7 @@ class MessagesView(GraphView):
             or MessagingSettings.of(organization.pk).interactive_as_text
         )
         body = rest_body(asked, as_text)
-        serializer = NewMessageSerializer(data=body, context=self.context_of(organization))
+        serializer = GraphMessageSerializer(data=body, context=self.context_of(organization))
         new = new_message(validated(serializer), key)
         if not Worker.objects.alive().exists():
             raise GraphError(Code.UNAVAILABLE, NO_WORKER, 503, wait=RETRY_SECONDS)

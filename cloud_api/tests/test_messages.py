@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from cloud_api.notifications import notification
 from cloud_api.tests.support.graph import NUMBER, READ, SEND, Graph, details, error, message
 from connections.models import Worker
 from messaging.models import Media, Message, MessagingSettings
 from messaging.tests.support.api import contact
 from messaging.tests.support.api import message as stored
+from messaging.tests.support.linked import ANA, Linked
+from messaging.tests.support.records import message as received
 from organizations.access import Actor
 from organizations.actions import set_active
 from organizations.models import Organization
@@ -130,6 +133,44 @@ def test_content_of_each_type_is_stored(graph: Graph, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("phone", "line"),
+    [
+        (
+            {"phone": "(11) 98765-4321", "wa_id": NUMBER},
+            f"TEL;type=CELL;waid={NUMBER}:(11) 98765-4321",
+        ),
+        ({"phone": "190"}, "TEL;type=CELL:190"),
+        ({"phone": "(11) 4002-8922", "wa_id": None}, "TEL;type=CELL:(11) 4002-8922"),
+        ({"phone": "190\r\nEND:VCARD\u2028"}, "TEL;type=CELL:190 END:VCARD"),
+        ({"phone": "190", "wa_id": "x\n:1"}, "TEL;type=CELL:190"),
+        (NUMBER, f"TEL;type=CELL;waid={NUMBER}:+55 11 98765-4321"),
+        ({"wa_id": "+55 11 98765-4321"}, f"TEL;type=CELL;waid={NUMBER}:+55 11 98765-4321"),
+    ],
+)
+def test_number_of_a_card_is_shown_as_it_is_written(graph: Graph, phone: Any, line: str) -> None:
+    card = {"name": {"formatted_name": "Bea"}, "phones": [phone]}
+    content = content_of(graph.send(type="contacts", contacts=[card]))
+    [stored] = content["contacts"]["contacts"]
+    assert stored["vcard"].split("\n")[4:] == [line, "END:VCARD"]
+
+
+def test_received_card_can_be_forwarded(graph: Graph, organization: Organization) -> None:
+    linked = Linked(organization)
+    vcard = f"BEGIN:VCARD\nFN:Bea\nTEL;waid={NUMBER}:11 98765\nTEL;type=HOME:190\nEND:VCARD"
+    cards = {"contacts": [{"name": "Bea", "vcard": vcard}]}
+    linked.store(received(ANA, type="contacts", contacts=cards))
+    told = notification(linked.events()[-1])
+    assert told is not None
+    given = told["entry"][0]["changes"][0]["value"]["messages"][0]["contacts"]
+    content = content_of(graph.send(type="contacts", contacts=given))
+    assert content["contacts"]["contacts"][0]["vcard"].split("\n")[4:] == [
+        f"TEL;type=CELL;waid={NUMBER}:11 98765",
+        "TEL;type=CELL:190",
+        "END:VCARD",
+    ]
+
+
+@pytest.mark.parametrize(
     ("given", "stored"),
     [
         ("true", {"preview_url": True}),
@@ -218,6 +259,14 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
     "a long text": (message(text={"body": "x" * 4097}), (400, 131009)),
     "a text that is none": (message(text="x"), (400, 131009)),
     "a card without a name": (message(type="contacts", contacts=[{"phones": []}]), (400, 131008)),
+    "a card without a number": (
+        message(type="contacts", contacts=[{"name": {"formatted_name": "B"}, "phones": [{}]}]),
+        (400, 131008),
+    ),
+    "a card with a number that is no text": (
+        message(type="contacts", contacts=[{"name": {"formatted_name": "B"}, "phones": [[]]}]),
+        (400, 131009),
+    ),
     "an unknown file": (message(type="image", image={"id": "x" * 22}), (400, 131009)),
     "an unknown context": (message(context={"message_id": "wamid." + "x" * 22}), (400, 131009)),
     "an empty body": ({}, (400, 100)),

@@ -5,6 +5,7 @@ Names within these objects are those of WhatsApp's own API where it has them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext
@@ -138,7 +139,8 @@ class CardSerializer(serializers.Serializer[Any]):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        return {"name": attrs["name"], "vcard": vcard(attrs["name"], attrs["phones"])}
+        phones = [(format_phone_number(number), number) for number in attrs["phones"]]
+        return {"name": attrs["name"], "vcard": vcard(attrs["name"], phones)}
 
 
 class CardsSerializer(serializers.Serializer[Any]):
@@ -189,10 +191,11 @@ CONTENT: dict[str, type[serializers.Serializer[Any]]] = {
 """The types of messages that can be sent, with the object of each."""
 
 
-def vcard(name: str, numbers: list[str]) -> str:
-    """Return a vCard with a name and phone numbers (digits)."""
+def vcard(name: str, phones: Iterable[tuple[str, str]]) -> str:
+    """Return a vCard with a name and phone numbers: what is shown, and WhatsApp's digits or ""."""
     escaped = name.replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n")
     escaped = escaped.replace(";", "\\;").replace(",", "\\,")
-    phones = [f"TEL;type=CELL;waid={number}:{format_phone_number(number)}" for number in numbers]
-    lines = ["BEGIN:VCARD", "VERSION:3.0", f"N:;{escaped};;;", f"FN:{escaped}", *phones]
+    lines = ["BEGIN:VCARD", "VERSION:3.0", f"N:;{escaped};;;", f"FN:{escaped}"]
+    for shown, number in phones:
+        lines.append(f"TEL;type=CELL{f';waid={number}' if number else ''}:{shown}")
     return "\n".join([*lines, "END:VCARD"])
