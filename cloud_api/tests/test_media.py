@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from messaging.models import Media, Message
 from messaging.tests.api.test_media import PNG
 from messaging.tests.support.file_server import FileServer, serving_files
 from organizations.models import Organization
+from outbound.client import WHOLE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -248,3 +250,12 @@ def test_link_that_leads_to_no_file_gets_131052(graph: Graph, files: FileServer)
     refused = graph.send(type="image", image={"link": f"{files.url}/nowhere"})
     assert error(refused) == (400, 131052)
     assert not Message.objects.exists()
+
+
+def test_documented_client_waits_longer_than_the_service(settings: Settings) -> None:
+    text = (settings.BASE_DIR / "docs" / "cloud-api.md").read_text()
+    [timeout] = re.findall(r"session=httpx\.Client\((?:timeout=(\d+))?\)", text)
+    waits = (media_waiting.SECONDS, WHOLE_SECONDS)
+    assert float(timeout) > sum(waits)
+    for seconds in waits:
+        assert f"{seconds:.0f} s" in text.partition("## What is there")[0]
