@@ -17,7 +17,7 @@ from cloud_api.views import GraphView
 from messaging import file_addresses
 from messaging.actions import media as actions
 from messaging.api.serializers import UploadSerializer
-from messaging.api.views_media import FORM_BYTES
+from messaging.api.views_media import FORM_BYTES, NOT_FETCHED_YET, RETRY_SECONDS
 from messaging.media_waiting import wait_until_fetched
 from messaging.models import Media
 from messaging.refusals import UnknownMedia
@@ -59,6 +59,8 @@ class MediaView(GraphView):
         media = wait_until_fetched(_find(organization, media_id))
         # The right may have ended during the wait.
         self.caller.reread().require(Permission.READ_MESSAGES, organization)
+        if media.state == Media.State.PENDING:
+            raise GraphError(Code.UNAVAILABLE, NOT_FETCHED_YET, 503, wait=RETRY_SECONDS)
         if media.state != Media.State.READY:
             details = NOT_FETCHED.format(reason=media.reason or media.state)
             raise GraphError(Code.MEDIA_NOT_FETCHED, details)

@@ -219,13 +219,18 @@ def test_file_that_is_being_fetched_is_waited_for(
     assert (answers[0].json()["mime_type"], answers[1].getvalue()) == ("image/png", PNG)
 
 
-def test_file_that_is_not_fetched_in_time_or_at_all_gets_131052(
+def test_file_that_is_not_fetched_in_time_may_be_asked_for_again(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(media_waiting, "SECONDS", 0.1)
     media = pending(graph.organization)
-    assert error(graph("get", media.public_id)) == (400, 131052)
-    Media.objects.update(state="failed", reason="gone")
+    refused = graph("get", media.public_id)
+    assert (error(refused), refused["Retry-After"]) == ((503, 131016), "10")
+
+
+@pytest.mark.parametrize(("state", "reason"), [("failed", "gone"), ("not_kept", "storage_full")])
+def test_file_that_never_comes_gets_131052(graph: Graph, state: str, reason: str) -> None:
+    media = Media.objects.create(organization=graph.organization, state=state, reason=reason)
     assert error(graph("get", media.public_id)) == (400, 131052)
 
 
