@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cloud_api.changes import target_of
 from cloud_api.codes import Code
 from cloud_api.errors import GraphError
-from cloud_api.identifiers import public_id_of, recipient_of
+from cloud_api.identifiers import recipient_of
 from cloud_api.interactive import plain_message
 
 Json = dict[str, Any]
@@ -24,7 +25,7 @@ BOOLEANS = {"true": True, "false": False}
 NOT_AS_TEXT = "Buttons and lists cannot be sent. An owner can let them be sent as numbered text."
 
 
-def rest_body(asked: Json, interactive_as_text: bool) -> Json:
+def rest_body(organization_id: int, asked: Json, interactive_as_text: bool) -> Json:
     """Return the body of `POST …/messages` that sends what is asked for. Raises GraphError."""
     kind = str(asked.get("type", "text"))
     if kind == "template":
@@ -45,6 +46,9 @@ def rest_body(asked: Json, interactive_as_text: bool) -> Json:
         body[kind] = CONTENT[kind](asked[kind])
     if context := _context(asked.get("context")):
         body["context"] = context
+    for part in (body.get("context"), body.get("reaction")):
+        if isinstance(part, dict) and "messageId" in part:
+            part["messageId"] = target_of(organization_id, part["messageId"])
     if asked.get("biz_opaque_callback_data") is not None:
         body["callbackData"] = asked["biz_opaque_callback_data"]
     return body
@@ -54,7 +58,7 @@ def _context(given: Any) -> Any:
     """Return what a message answers, None for nothing; clients send null or an empty object."""
     if not isinstance(given, dict):
         return given
-    return {"messageId": public_id_of(given["message_id"])} if given.get("message_id") else None
+    return {"messageId": given["message_id"]} if given.get("message_id") else None
 
 
 def _text(given: Any) -> Any:
@@ -123,7 +127,7 @@ def _reaction(given: Any) -> Any:
         return given
     reaction: Json = {"emoji": given.get("emoji") or ""}
     if "message_id" in given:
-        reaction["messageId"] = public_id_of(given["message_id"])
+        reaction["messageId"] = given["message_id"]
     return reaction
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from cloud_api.changes import change_id
 from cloud_api.codes import TITLES, Code
-from cloud_api.identifiers import PREFIX, wamid
+from cloud_api.identifiers import wamid
 from cloud_api.people import Json, address_of, own_number
 from events.models import Event
 from messaging import file_addresses
@@ -84,8 +85,7 @@ def lost(event: Event) -> Json:
 
 
 def _about(event: Event, kind: str, about: Json) -> Json:
-    # These have no id of their own here, and Meta's have one.
-    own_id = f"{PREFIX}{event.organization_id}.{event.sequence}"
+    own_id = wamid(change_id(event))
     return {"id": own_id, "timestamp": timestamp(event.at), "type": kind, kind: about}
 
 

@@ -9,15 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cloud_api.cards import GraphMessageSerializer
+from cloud_api.changes import change_named
 from cloud_api.codes import Code
 from cloud_api.content import rest_body
 from cloud_api.errors import GraphError
 from cloud_api.identifiers import public_id_of, user_id_of, wa_id_of, wamid
 from cloud_api.views import GraphView
 from connections.models import Worker
-from messaging.actions import links, signals
+from events.models import Event
+from messaging.actions import contacts, links, signals
+from messaging.actions.contacts import Address
 from messaging.api.views_messages import idempotency_key, new_message
-from messaging.models import PUBLIC_ID_PATTERN, Message, MessagingSettings
+from messaging.models import PUBLIC_ID_PATTERN, Contact, Message, MessagingSettings
 from messaging.refusals import UnknownTarget
 from organizations.access import Permission
 from organizations.api.views import validated
@@ -52,7 +55,7 @@ class MessagesView(GraphView):
             asked.get("type") != "interactive"
             or MessagingSettings.of(organization.pk).interactive_as_text
         )
-        body = rest_body(asked, as_text)
+        body = rest_body(organization.pk, asked, as_text)
         serializer = GraphMessageSerializer(data=body, context=self.context_of(organization))
         new = new_message(validated(serializer), key)
         if not Worker.objects.alive().exists():
@@ -65,6 +68,11 @@ def _mark_read(organization: Organization, asked: dict[str, Any]) -> Response:
     if asked["status"] != "read":
         raise GraphError(Code.BAD_FIELD, NOT_READ)
     named = public_id_of(asked.get("message_id"))
+    if change := change_named(organization.pk, named):
+        # WhatsApp marks messages only, and software marks whatever it was told of.
+        if asked.get("typing_indicator") and (contact := _person_of(change)):
+            signals.show_typing(contact, True)
+        return Response({"success": True})
     if not (isinstance(named, str) and re.fullmatch(PUBLIC_ID_PATTERN, named)):
         raise UnknownTarget
     messages = Message.objects.filter(organization=organization).select_related("contact")
@@ -75,6 +83,13 @@ def _mark_read(organization: Organization, asked: dict[str, Any]) -> Response:
     if asked.get("typing_indicator"):
         signals.show_typing(message.contact, True)
     return Response({"success": True})
+
+
+def _person_of(change: Event) -> Contact | None:
+    """Return who edited, deleted or reacted; None for somebody who was erased since."""
+    person = change.data.get("from") or {}
+    number = (person.get("phone") or "").removeprefix("+")
+    return contacts.find(change.organization_id, Address(number, person.get("lid") or ""))
 
 
 def _accepted(asked: dict[str, Any], message: Message) -> dict[str, Any]:
