@@ -33,11 +33,11 @@ def plain_message(interactive: Any) -> dict[str, Any]:
     `action` may be an object or the JSON of one, as Chatwoot sends it. Raises GraphError.
     """
     kind = interactive.get("type") if isinstance(interactive, dict) else None
-    if kind not in CHOICES:
+    if not isinstance(kind, str) or kind not in CHOICES:
         raise GraphError(Code.UNSUPPORTED_TYPE, UNSUPPORTED)
     try:
         return _plain(interactive, CHOICES[kind])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise GraphError(Code.BAD_FIELD, MALFORMED) from error
 
 

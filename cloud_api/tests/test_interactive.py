@@ -21,7 +21,7 @@ LIST = {
 }
 
 
-def whole(kind: str, action: Any, **parts: Any) -> dict[str, Any]:
+def whole(kind: Any, action: Any, **parts: Any) -> dict[str, Any]:
     return {"type": kind, "body": {"text": "O que deseja?"}, "action": action, **parts}
 
 
@@ -57,6 +57,9 @@ def test_picture_of_a_header_has_the_text_as_its_caption() -> None:
     [
         (whole("flow", {}), Code.UNSUPPORTED_TYPE),
         (None, Code.UNSUPPORTED_TYPE),
+        (whole([], BUTTONS), Code.UNSUPPORTED_TYPE),
+        (whole({}, BUTTONS), Code.UNSUPPORTED_TYPE),
+        (whole("button", "[" * 50_000), Code.BAD_FIELD),
         (whole("button", BUTTONS, header={"type": "image"}), Code.BAD_FIELD),
         (whole("button", "{"), Code.BAD_FIELD),
         (whole("button", {"buttons": [{}]}), Code.BAD_FIELD),
