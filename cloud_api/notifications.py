@@ -29,9 +29,7 @@ def notification(event: Event) -> Json | None:
     None for an event that Meta's API lacks, and for one whose person was erased since.
     """
     if event.type == EventType.MESSAGE_STATUS:
-        person = statuses.person_written_to(event)
-        status = statuses.status(event, person)
-        return status and _envelope(event, MESSAGES, person, {"statuses": [status]})
+        return _status(event)
     build = MESSAGE_EVENTS.get(EventType(event.type))
     if build is None:
         return None
@@ -44,6 +42,14 @@ def notification(event: Event) -> Json | None:
         return _envelope(event, ECHOES, person, {"message_echoes": [message]})
     message = received.sender_of(person) | build(event)
     return _envelope(event, MESSAGES, person, {"messages": [message]})
+
+
+def _status(event: Event) -> Json | None:
+    person = statuses.person_written_to(event)
+    if person is None:
+        return None
+    status = statuses.status(event, person)
+    return status and _envelope(event, MESSAGES, person, {"statuses": [status]})
 
 
 def sample(account: str) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cloud_api.changes import change_id
 from cloud_api.codes import TITLES, Code
-from cloud_api.identifiers import wamid
+from cloud_api.identifiers import wa_id_of, wamid
 from cloud_api.people import Json, address_of, own_number
 from events.models import Event
 from messaging import file_addresses
@@ -104,8 +104,9 @@ def _context(organization_id: int, given: Mapping[str, Any] | None) -> Json | No
     if answered is None:
         return {"id": whatsapp_id}
     received = answered.direction == Message.Direction.IN
-    number = answered.contact.number if received else own_number(organization_id)
-    return {"from": number, "id": wamid(answered.public_id)}
+    contact = answered.contact
+    author = wa_id_of(contact.number, contact.lid) if received else own_number(organization_id)
+    return {"from": author, "id": wamid(answered.public_id)}
 
 
 def _text(data: Mapping[str, Any]) -> Json:

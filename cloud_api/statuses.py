@@ -32,16 +32,19 @@ FAILURES = {
 BANS = (Reason.BANNED, Reason.TEMPORARILY_BANNED)
 
 
-def person_written_to(event: Event) -> Json:
-    """Return the recipient of the message that an event is about."""
+def person_written_to(event: Event) -> Json | None:
+    """Return whom the message of an event went to; None for somebody who was erased since."""
     messages = Message.objects.filter(
         organization=event.organization_id, public_id=event.data["id"]
     )
     message = messages.select_related("contact").defer("content").first()
     if message is not None:
-        return person_of(message.contact)
+        contact = message.contact
+        return person_of(contact) if contact.number or contact.lid else None
+    if "waId" not in event.data:
+        return None
     # The message was deleted since.
-    wa_id = event.data.get("waId")
+    wa_id = event.data["waId"]
     return {"phone": f"+{wa_id}" if wa_id else None, "lid": None, "name": None}
 
 

@@ -14,10 +14,10 @@ from connections.models import Connection
 from events import log
 from events.models import CONNECTION_TYPES, Event, EventType
 from messaging import file_addresses
-from messaging.actions import expiry, lost, unsent
+from messaging.actions import erasure, expiry, lost, unsent
 from messaging.actions.erasure import KEPT_OF_EVENTS
 from messaging.models import Message
-from messaging.tests.support.linked import ANA, Linked, reread
+from messaging.tests.support.linked import ALICE, ANA, Linked, reread
 from messaging.tests.support.records import LID, change, group_message, message, receipt
 from organizations.models import Organization
 
@@ -173,6 +173,13 @@ def test_answer_names_the_message_that_it_answers(linked: Linked) -> None:
     assert unknown["context"] == {"id": "3EB0X"}
 
 
+def test_answer_names_who_wrote_without_a_number(linked: Linked) -> None:
+    asked = message(lid=LID)
+    linked.store(asked, message(lid=LID, context={"id": asked["id"], "sender": "", "text": ""}))
+    answer = value(told(linked)[1])["messages"][0]
+    assert answer["context"]["from"] == f"ZZ.{LID}"
+
+
 def test_message_written_on_the_phone_is_an_echo(linked: Linked) -> None:
     linked.store(message(ANA, body="Já respondi", from_me=True))
     [body] = told(linked)
@@ -314,4 +321,17 @@ def test_event_of_an_erased_person_is_not_told(
     Event.objects.update(type=kind)
     assert len(told(linked)) == 1
     log.redact(Event.objects.all(), KEPT_OF_EVENTS)
+    assert told(linked) == []
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_status_of_a_message_to_an_erased_person_is_not_told(linked: Linked, deleted: bool) -> None:
+    sent = linked.send()
+    assert len(told(linked)) == 1
+    erasure.erase_contact(linked.organization, sent.contact_id, ALICE)
+    linked.store(receipt(sent.whatsapp_id, sender=f"{ANA}@s.whatsapp.net"))
+    assert len(linked.events()) == 2
+    if deleted:
+        linked.events()[1].delete()
+        reread(sent).delete()
     assert told(linked) == []
