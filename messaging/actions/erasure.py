@@ -216,6 +216,8 @@ def _empty_rows(messages: Sequence[Message], into: Contact) -> None:
         Message.objects.filter(pk__in=ids).update(
             contact=into,
             content={kind: {}, "context": None},
+            # It may say what was written, or to whom.
+            callback_data=None,
             media=None,
             group="",
             read_mark_pending=False,

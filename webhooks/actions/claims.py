@@ -109,7 +109,8 @@ def _take(owner: str, lease: timedelta, chosen: list[int], more: bool) -> Claime
             logger.exception("a webhook waits for a key", extra={"cursor": chosen[0]})
             Cursor.objects.filter(pk=chosen[0]).update(due_at=timezone.now() + UNDECRYPTABLE_WAITS)
             return Claimed([], more=True)
-    cursors, batches = [], {}
+    cursors: list[Cursor] = []
+    batches: dict[int, Batch] = {}
     for pk in chosen:
         taken = _take(owner, lease, [pk], more)
         cursors += taken.cursors

@@ -42,7 +42,7 @@ def told(linked: Linked) -> str:
     """Return all that the log tells, and what rows say of messages and contacts."""
     rows = [
         *(str(event.data) for event in linked.events()),
-        *(str((row.content, row.group)) for row in linked.messages()),
+        *(str((row.content, row.group, row.callback_data)) for row in linked.messages()),
         *(str((row.number, row.lid, row.name)) for row in Contact.objects.all()),
     ]
     return "\n".join(rows)
@@ -60,6 +60,7 @@ def test_texts_numbers_names_and_events_of_a_person_are_gone(linked: Linked) -> 
     first = message(ANA, LID, SECRET, push_name="Ana Souza")
     linked.store(first, message(BEA, body="Oi", push_name="Bea"))
     answer = linked.send(ANA, SECRET)
+    Message.objects.filter(pk=answer.pk).update(callback_data=SECRET)
     linked.store(receipt(answer.whatsapp_id))
     linked.store(change("edit", first["id"], of_us=False, number=ANA, body=f"{SECRET}!"))
     linked.store(change("reaction", answer.whatsapp_id, of_us=True, number=ANA, emoji="👍"))
