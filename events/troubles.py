@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from django.dispatch import Signal
 
 trouble_began = Signal()
-"""Keyword argument: `trouble`, a Trouble."""
+"""Keyword argument: `trouble`, a TroubleReport."""
 trouble_ended = Signal()
 """Keyword arguments: `organization_id`, `kind`, `key`, and `recovered`: whether those who were told
 of it are told that it is over."""
 
 
 @dataclass(frozen=True)
-class Trouble:
+class TroubleReport:
     """Something that does not work.
 
     `organization_id`: None for the installation. `key`: which of several things of this kind.
@@ -38,13 +38,17 @@ class Trouble:
     needs_action: bool = True
 
 
-def begin(trouble: Trouble) -> None:
+def begin(trouble: TroubleReport) -> None:
     """Report a trouble, or what has become of one that is open. Call it in a transaction."""
-    trouble_began.send(sender=Trouble, trouble=trouble)
+    trouble_began.send(sender=TroubleReport, trouble=trouble)
 
 
 def end(organization_id: int | None, kind: str, key: str = "", *, recovered: bool) -> None:
     """Report that a trouble is over, if there was one. Call it in a transaction."""
     trouble_ended.send(
-        sender=Trouble, organization_id=organization_id, kind=kind, key=key, recovered=recovered
+        sender=TroubleReport,
+        organization_id=organization_id,
+        kind=kind,
+        key=key,
+        recovered=recovered,
     )

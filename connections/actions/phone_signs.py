@@ -25,7 +25,7 @@ from connections.phone_silence import (
 from events import log, troubles
 from events.log import NewEvent
 from events.models import EventType
-from events.troubles import Trouble
+from events.troubles import TroubleReport
 
 # A sign is written if it is so much newer than the one before.
 STEP = timedelta(hours=1)
@@ -94,7 +94,9 @@ def _report_silence(connection: Connection, days: int) -> None:
     log.append(connection.pk, [NewEvent(EventType.PHONE_SILENT, data)])
     page = reverse("admin:connections_connection_change", args=[connection.pk])
     needs_action = days >= ACTION_DAYS
-    trouble = Trouble(connection.pk, TROUBLE, NOTICE, NEXT_STEP, page, "", values, needs_action)
+    trouble = TroubleReport(
+        connection.pk, TROUBLE, NOTICE, NEXT_STEP, page, "", values, needs_action
+    )
     troubles.begin(trouble)
 
 

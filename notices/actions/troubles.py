@@ -16,8 +16,7 @@ from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.signals import connections_changed
 from connections.status import with_effective_state
-from events import troubles as reports
-from events.troubles import trouble_began, trouble_ended
+from events.troubles import TroubleReport, trouble_began, trouble_ended
 from notices.models import Trouble
 
 Level = Trouble.Level
@@ -124,7 +123,7 @@ def _begin_without_room() -> None:
 
 
 @receiver(trouble_began)
-def follow_report(sender: Any, trouble: reports.Trouble, **kwargs: Any) -> None:
+def follow_report(sender: Any, trouble: TroubleReport, **kwargs: Any) -> None:
     """Begin or change a trouble that another app reports. It is told at once."""
     now = timezone.now()
     new = Trouble(

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from events import troubles
-from events.troubles import Trouble
+from events.troubles import TroubleReport
 from notices.actions.sending import troubles_of
 from notices.names import clean
 from notices.tests.support.people import planned, told_at
@@ -70,14 +70,16 @@ def test_reported_trouble_is_told_again_only_when_it_needs_a_person(
     kind, step = "phone", "Open WhatsApp on the phone."
     values = {"days": "10"}
     sentence = "The phone has not been seen for {days} days."
-    warning = Trouble(
+    warning = TroubleReport(
         organization.pk, kind, sentence, step, path, values=values, needs_action=False
     )
     troubles.begin(warning)
     troubles.begin(warning)
     seen = "The phone has not been seen for 10 days"
     assert told() == [("alice", f"[Acme] {seen}")]
-    troubles.begin(Trouble(organization.pk, kind, sentence, step, path, values={"days": "12"}))
+    troubles.begin(
+        TroubleReport(organization.pk, kind, sentence, step, path, values={"days": "12"})
+    )
     assert told() == [("alice", f"[Acme] {seen.replace('10', '12')}")]
     troubles.end(organization.pk, kind, recovered=True)
     let_pass(minutes=1)
@@ -93,7 +95,7 @@ def test_ends_of_other_troubles_in_many_organizations_are_not_those_of_connectio
     for organization in made:
         path = f"/admin/connections/connection/{organization.pk}/change/"
         values = {"days": "12"}
-        troubles.begin(Trouble(organization.pk, "phone", sentence, "", path, values=values))
+        troubles.begin(TroubleReport(organization.pk, "phone", sentence, "", path, values=values))
     let_pass(minutes=1)
     assert told() == [("root", "3 organizations are in trouble")]
     for organization in made:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from events import troubles
-from events.troubles import Trouble
+from events.troubles import TroubleReport
 from webhooks.failed import failed_of, has_given_up
 from webhooks.models import Endpoint
 
@@ -41,7 +41,7 @@ def report(endpoint: Endpoint) -> None:
     endpoint.given_up_at = now
     path = [] if endpoint.organization_id is None else [endpoint.organization_id]
     troubles.begin(
-        Trouble(
+        TroubleReport(
             endpoint.organization_id,
             TROUBLE,
             SENTENCE,

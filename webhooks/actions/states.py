@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from events import troubles
-from events.troubles import Trouble
+from events.troubles import TroubleReport
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
 from webhooks.models import Endpoint
@@ -63,7 +63,7 @@ def _report(endpoint: Endpoint) -> None:
         return
     before = [] if organization_id is None else [organization_id]
     troubles.begin(
-        Trouble(
+        TroubleReport(
             organization_id,
             TROUBLE,
             sentence,

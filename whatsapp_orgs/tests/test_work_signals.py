@@ -14,7 +14,7 @@ from connections.actions.activity import CONNECTION_TASKS
 from connections.actions.bulk import BULK_RUNS
 from connections.models import BulkRun, Connection
 from events import troubles
-from events.troubles import Trouble
+from events.troubles import TroubleReport
 from notices.actions import addresses, sending
 from notices.actions.troubles import NOTICES
 from notices.models import Address, Notice
@@ -57,7 +57,7 @@ def remove(organization: Organization, user: User) -> None:
 
 
 def report_trouble(organization: Organization, user: User) -> None:
-    trouble = Trouble(organization.pk, "webhook", "It fails.", "Look at it.", "/")
+    trouble = TroubleReport(organization.pk, "webhook", "It fails.", "Look at it.", "/")
     troubles.begin(trouble)
 
 

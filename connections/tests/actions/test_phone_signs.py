@@ -17,7 +17,7 @@ from connections.lifecycle import Reason
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
 from events import log
-from events.troubles import Trouble, trouble_began, trouble_ended
+from events.troubles import TroubleReport, trouble_began, trouble_ended
 from organizations.access import Actor
 from organizations.tests.support.adminpages import shown
 from organizations.tests.support.users import api_client
@@ -39,7 +39,7 @@ def announced() -> Iterator[list[int]]:
     """Return the days that are reported, 0 for the end."""
     found: list[int] = []
 
-    def begin(sender: Any, trouble: Trouble, **kwargs: Any) -> None:
+    def begin(sender: Any, trouble: TroubleReport, **kwargs: Any) -> None:
         found.append(int(trouble.values["days"]))
         assert trouble.needs_action == (found[-1] == 12)
 
