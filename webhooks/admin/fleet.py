@@ -29,7 +29,7 @@ NEEDS_A_PERSON = Q(reason__in=[Reason.GONE, Reason.FAILING, Reason.MAKER_LOST_RI
 
 
 @dataclass(frozen=True)
-class Trouble:
+class EndpointTrouble:
     """An endpoint that does not get its events. `name`: of its organization, "" for all of them."""
 
     endpoint: Endpoint
@@ -62,7 +62,7 @@ class FleetWebhooks:
 
     endpoints: int
     share: str
-    troubles: list[Trouble]
+    troubles: list[EndpointTrouble]
     failing: int
 
     @property
@@ -92,7 +92,7 @@ def fleet_webhooks_of(caller: Caller) -> FleetWebhooks:
     )
 
 
-def troubles_of(caller: Caller) -> list[Trouble]:
+def troubles_of(caller: Caller) -> list[EndpointTrouble]:
     """Return all endpoints that fail, in the organizations that a caller sees."""
     recent = timezone.now() - FAILS_FOR
     failing = Q(state=State.ENABLED, failing_since__lt=recent)
@@ -127,12 +127,12 @@ def _is_failing(endpoint: Endpoint) -> bool:
     return endpoint.reason in (Reason.GONE, Reason.FAILING, Reason.MAKER_LOST_RIGHT)
 
 
-def _troubles(endpoints: Sequence[Endpoint]) -> list[Trouble]:
+def _troubles(endpoints: Sequence[Endpoint]) -> list[EndpointTrouble]:
     if not endpoints:
         return []
     waiting = waiting_of(endpoints)
     return [
-        Trouble(
+        EndpointTrouble(
             endpoint,
             endpoint.organization.name if endpoint.organization else gettext("All organizations"),
             waiting[endpoint.pk],
