@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from notices.links import absolute, stop_url
 from notices.models import Notice, Preferences, Trouble
 from notices.names import clean, clean_for_chat
-from notices.readers import preferences_of
+from notices.recipients import preferences_of
 from notices.texts import Item, Text, text_of
 
 MAIL_SUBJECT_LENGTH = 180

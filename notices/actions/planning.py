@@ -22,7 +22,7 @@ from connections.models import Connection
 from connections.status import with_effective_state
 from notices.actions.troubles import CONNECTION, HOLDS_FOR
 from notices.models import Address, Notice, PlanLock, Telling, Trouble
-from notices.readers import MANY, Reader, find_readers
+from notices.recipients import MANY, Recipient, find_recipients
 
 Level, Kind = Trouble.Level, Notice.Kind
 
@@ -58,8 +58,8 @@ def _plan(now: datetime) -> None:
     planned = Trouble.objects.exclude(plan_at=None).select_related("organization").order_by("pk")
     rows = list(planned)
     situation = Situation(now, rows)
-    for reader in find_readers(now):
-        _ReaderPlan(situation, reader).make()
+    for recipient in find_recipients(now):
+        _RecipientPlan(situation, recipient).make()
     for trouble in rows:
         if trouble.plan_at is not None and trouble.plan_at <= now:
             # One that changed meanwhile is to be looked at again.
@@ -148,18 +148,18 @@ class Situation:
         self.wake_at[trouble.pk] = min(known, at) if known else at
 
 
-class _ReaderPlan:
+class _RecipientPlan:
     """What one address is told now."""
 
-    def __init__(self, situation: Situation, reader: Reader) -> None:
-        self._now, self._situation, self._reader = situation.now, situation, reader
-        self._told = situation.told(reader.address)
+    def __init__(self, situation: Situation, recipient: Recipient) -> None:
+        self._now, self._situation, self._recipient = situation.now, situation, recipient
+        self._told = situation.told(recipient.address)
 
     def make(self) -> None:
         """Make the notices of this address."""
         fresh = [row for row in self._situation.open if self._is_fresh(row)]
         over = [row for row in self._situation.over if self._tells_end(row)]
-        if quiet := self._reader.quiet_until:
+        if quiet := self._recipient.quiet_until:
             for trouble in (*fresh, *over):
                 self._situation.wake(trouble, max(quiet, trouble.due_at))
             return
@@ -170,14 +170,14 @@ class _ReaderPlan:
 
     def _is_fresh(self, trouble: Trouble) -> bool:
         told = self._told.get(trouble.pk)
-        return self._reader.hears_of(trouble) and (told is None or told.level < trouble.level)
+        return self._recipient.hears_of(trouble) and (told is None or told.level < trouble.level)
 
     def _tells_end(self, trouble: Trouble) -> bool:
         """Return whether an address was told of a trouble that is over now, and not of its end."""
         told = self._told.get(trouble.pk)
         if told is None or told.closed or not trouble.recovered:
             return False
-        if not self._reader.is_told_of(trouble):
+        if not self._recipient.is_told_of(trouble):
             return False
         if told.left_by is None and (lease := told.notice.lease_until) and lease > self._now:
             self._situation.wake(trouble, lease)  # It may be leaving just now.
@@ -220,7 +220,7 @@ class _ReaderPlan:
         One that is new, or for whose end most of its connections still wait. One that was given up
         tells nothing, and where the end was told for some, what follows is another outage.
         """
-        told = Telling.objects.filter(address=self._reader.address, notice__cause=cause)
+        told = Telling.objects.filter(address=self._recipient.address, notice__cause=cause)
         told = told.exclude(notice__state=Notice.State.FAILED)
         newest = self._that_wait(told).select_related("notice").order_by("-pk").first()
         if newest is None:
@@ -254,7 +254,7 @@ class _ReaderPlan:
 
     def _waits_for_others(self, rows: Collection[Trouble], since: list[datetime]) -> bool:
         """Return whether other organizations may follow, with which these are told."""
-        if not rows or not self._reader.gathers:
+        if not rows or not self._recipient.gathers:
             return False
         end = min(since) + GATHERED_FOR
         if self._now >= end:
@@ -306,7 +306,7 @@ class _ReaderPlan:
 
     def _notify(self, kind: Notice.Kind, rows: list[Trouble], cause: str = "") -> None:
         """Make a notice of troubles, or of their ends."""
-        address = self._reader.address
+        address = self._recipient.address
         notice = Notice.objects.create(
             user=address.user,
             address=address,
@@ -330,7 +330,7 @@ class _ReaderPlan:
             if before is not None and before.notice.state == Notice.State.SENT:
                 new |= {"earlier": before.notice, "earlier_level": before.level}
             Telling.objects.update_or_create(
-                trouble=trouble, address=self._reader.address, defaults=new
+                trouble=trouble, address=self._recipient.address, defaults=new
             )
 
 

@@ -19,7 +19,7 @@ from notices import schedule
 from notices.actions.troubles import CONNECTION, NOTICES
 from notices.failures import SendingFailed
 from notices.models import Notice, Telling, Total, Trouble
-from notices.readers import preferences_of
+from notices.recipients import preferences_of
 from organizations.access import for_user
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from notices.admin.mine import own_preferences, person
 from notices.admin.sent import NoticeRow, rows_of
 from notices.links import is_configured
 from notices.models import Address, Notice
-from notices.readers import is_told, preferences_of
+from notices.recipients import is_told, preferences_of
 from organizations.access import Permission, for_user
 from organizations.admin.base import caller_of
 from organizations.admin.pages import READ, page_view

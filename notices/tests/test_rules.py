@@ -14,7 +14,7 @@ from notices.actions import addresses, planning, sending
 from notices.actions.sending import is_wanted, troubles_of
 from notices.models import Address, Choice, Notice, Trouble
 from notices.names import clean
-from notices.readers import Reader, find_readers
+from notices.recipients import Recipient, find_recipients
 from notices.tests.support.links import happens, link, linked
 from notices.tests.support.people import planned, told_at
 from notices.tests.support.time import let_pass
@@ -102,14 +102,14 @@ def test_reconnecting_is_told_after_three_minutes_and_a_shorter_drop_never(fence
 def test_end_of_a_trouble_that_is_just_being_planned_is_told(
     fence: Fence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def end_and_find_readers(now: datetime) -> list[Reader]:
+    def end_and_find_recipients(now: datetime) -> list[Recipient]:
         Connection.objects.filter(pk=fence.connection_id).update(state="connecting")
         happens(fence, Reason.RESUMED)
-        return find_readers(now)
+        return find_recipients(now)
 
     happens(fence, Reason.LOGGED_OUT_BY_PHONE)
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "find_readers", end_and_find_readers)
+        patch.setattr(planning, "find_recipients", end_and_find_recipients)
         assert len(planned()) == 1
     let_pass(minutes=1)
     assert subjects() == [BACK]

@@ -18,7 +18,7 @@ MANY = 3
 
 
 @dataclass(frozen=True)
-class Reader:
+class Recipient:
     """An address that is told. `administrator`: also of what concerns no single organization."""
 
     address: Address
@@ -43,21 +43,23 @@ class Reader:
         return len(self.organizations) >= MANY
 
 
-def find_readers(now: datetime) -> list[Reader]:
+def find_recipients(now: datetime) -> list[Recipient]:
     """Return all addresses that are told. It takes a query for each person."""
     addresses = list(Address.objects.on().select_related("user__notice_preferences"))
     choices: defaultdict[int, dict[int, bool]] = defaultdict(dict)
     for choice in Choice.objects.filter(address__in=addresses):
         choices[choice.address_id][choice.organization_id] = choice.told
     visible: dict[int, frozenset[int]] = {}
-    readers = []
+    recipients = []
     for address in addresses:
         if address.user_id not in visible:
             visible[address.user_id] = _active(for_user(address.user))
-        told = _told(address, visible[address.user_id], choices[address.pk])
+        subscribed = _subscribed_organizations(
+            address, visible[address.user_id], choices[address.pk]
+        )
         quiet = preferences_of(address.user).quiet_end(now)
-        readers.append(Reader(address, told, address.user.is_superuser, quiet))
-    return readers
+        recipients.append(Recipient(address, subscribed, address.user.is_superuser, quiet))
+    return recipients
 
 
 def preferences_of(user: User) -> Preferences:
@@ -77,5 +79,7 @@ def _active(caller: Caller) -> frozenset[int]:
     return frozenset(rows.order_by().values_list("pk", flat=True))
 
 
-def _told(address: Address, visible: frozenset[int], choices: Mapping[int, bool]) -> frozenset[int]:
+def _subscribed_organizations(
+    address: Address, visible: frozenset[int], choices: Mapping[int, bool]
+) -> frozenset[int]:
     return frozenset(pk for pk in visible if choices.get(pk, address.everywhere))
