@@ -1,4 +1,4 @@
-"""Who is told of what: the addresses, and the organizations of the people behind them."""
+"""The recipients of notices: addresses, and the organizations that they are subscribed to."""
 
 from __future__ import annotations
 
@@ -19,32 +19,35 @@ MANY = 3
 
 @dataclass(frozen=True)
 class Recipient:
-    """An address that is told. `administrator`: also of what concerns no single organization."""
+    """An address that gets notices of `organizations`.
+
+    `administrator`: also of troubles that concern no single organization.
+    """
 
     address: Address
     organizations: frozenset[int]
     administrator: bool
     quiet_until: datetime | None
 
-    def hears_of(self, trouble: Trouble) -> bool:
-        """Return whether this address is told of a trouble that has begun by now."""
+    def should_notify(self, trouble: Trouble) -> bool:
+        """Return whether this address gets a notice: not of what began before it was turned on."""
         assert self.address.on_since is not None
-        return trouble.due_at >= self.address.on_since and self.is_told_of(trouble)
+        return trouble.due_at >= self.address.on_since and self.is_subscribed(trouble)
 
-    def is_told_of(self, trouble: Trouble) -> bool:
-        """Return whether this address is told of the thing that is in trouble."""
+    def is_subscribed(self, trouble: Trouble) -> bool:
+        """Return whether this address gets notices of the thing that is in trouble."""
         if trouble.organization_id is None:
             return self.administrator
         return trouble.organization_id in self.organizations
 
     @property
-    def gathers(self) -> bool:
-        """Whether so many organizations may be in trouble at once that one waits for others."""
+    def groups_notices(self) -> bool:
+        """Whether it is subscribed to enough organizations that their troubles are grouped."""
         return len(self.organizations) >= MANY
 
 
 def find_recipients(now: datetime) -> list[Recipient]:
-    """Return all addresses that are told. It takes a query for each person."""
+    """Return the addresses that get notices. It takes a query for each person."""
     addresses = list(Address.objects.on().select_related("user__notice_preferences"))
     choices: defaultdict[int, dict[int, bool]] = defaultdict(dict)
     for choice in Choice.objects.filter(address__in=addresses):
@@ -63,13 +66,13 @@ def find_recipients(now: datetime) -> list[Recipient]:
 
 
 def preferences_of(user: User) -> Preferences:
-    """Return how a person is told; what is not saved if they have chosen nothing."""
+    """Return a person's preferences, or unsaved defaults if they have chosen nothing."""
     found: Preferences | None = getattr(user, "notice_preferences", None)
     return found or Preferences(user=user)
 
 
-def is_told(address: Address, organization: Organization) -> bool:
-    """Return whether an address is told of an organization that its person sees."""
+def is_subscribed(address: Address, organization: Organization) -> bool:
+    """Return whether an address gets notices of an organization that its person sees."""
     choice = address.choices.filter(organization=organization).first()
     return choice.told if choice else address.everywhere
 

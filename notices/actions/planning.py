@@ -170,14 +170,16 @@ class _RecipientPlan:
 
     def _is_fresh(self, trouble: Trouble) -> bool:
         told = self._told.get(trouble.pk)
-        return self._recipient.hears_of(trouble) and (told is None or told.level < trouble.level)
+        return self._recipient.should_notify(trouble) and (
+            told is None or told.level < trouble.level
+        )
 
     def _tells_end(self, trouble: Trouble) -> bool:
         """Return whether an address was told of a trouble that is over now, and not of its end."""
         told = self._told.get(trouble.pk)
         if told is None or told.closed or not trouble.recovered:
             return False
-        if not self._recipient.is_told_of(trouble):
+        if not self._recipient.is_subscribed(trouble):
             return False
         if told.left_by is None and (lease := told.notice.lease_until) and lease > self._now:
             self._situation.wake(trouble, lease)  # It may be leaving just now.
@@ -254,7 +256,7 @@ class _RecipientPlan:
 
     def _waits_for_others(self, rows: Collection[Trouble], since: list[datetime]) -> bool:
         """Return whether other organizations may follow, with which these are told."""
-        if not rows or not self._recipient.gathers:
+        if not rows or not self._recipient.groups_notices:
             return False
         end = min(since) + GATHERED_FOR
         if self._now >= end:

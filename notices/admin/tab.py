@@ -16,7 +16,7 @@ from notices.admin.mine import own_preferences, person
 from notices.admin.sent import NoticeRow, rows_of
 from notices.links import is_configured
 from notices.models import Address, Notice
-from notices.recipients import is_told, preferences_of
+from notices.recipients import is_subscribed, preferences_of
 from organizations.access import Permission, for_user
 from organizations.admin.base import caller_of
 from organizations.admin.pages import READ, page_view
@@ -95,7 +95,7 @@ def _rows(request: HttpRequest, organization: Organization) -> list[AddressRow]:
             AddressRow(
                 address,
                 address.user_id == user.pk,
-                is_told(address, organization),
+                is_subscribed(address, organization),
                 preferences_of(address.user).quiet_end(now) is not None,
             )
             for address in found.filter(user__is_active=True).select_related(
@@ -112,7 +112,7 @@ def _administrators_told(request: HttpRequest, organization: Organization) -> in
         return 0
     members = organization.memberships.values("user")
     found = Address.objects.on().filter(user__is_superuser=True).exclude(user__in=members)
-    return sum(is_told(address, organization) for address in found)
+    return sum(is_subscribed(address, organization) for address in found)
 
 
 def _last(organization: Organization) -> list[NoticeRow]:
