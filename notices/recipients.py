@@ -13,8 +13,8 @@ from notices.models import Address, Choice, Preferences, Trouble
 from organizations.access import Caller, for_user
 from organizations.models import Organization
 
-MANY = 3
-"""So many organizations are told of in one notice."""
+GROUP_FROM = 3
+"""Troubles of so many organizations or more are grouped into one notice."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Recipient:
     @property
     def groups_notices(self) -> bool:
         """Whether it is subscribed to enough organizations that their troubles are grouped."""
-        return len(self.organizations) >= MANY
+        return len(self.organizations) >= GROUP_FROM
 
 
 def find_recipients(now: datetime) -> list[Recipient]:

@@ -20,15 +20,15 @@ from connections.display import OUTAGE_REASONS
 from connections.lifecycle import PAIRING, State
 from connections.models import Connection
 from connections.status import with_effective_state
-from notices.actions.troubles import CONNECTION, HOLDS_FOR
+from notices.actions.troubles import CONNECTION, RECOVERY_HOLD
 from notices.models import Address, Notice, PlanLock, Telling, Trouble
-from notices.recipients import MANY, Recipient, find_recipients
+from notices.recipients import GROUP_FROM, Recipient, find_recipients
 
 Level, Kind = Trouble.Level, Notice.Kind
 
-GATHERED_FOR = timedelta(minutes=1)
-"""Who is told of many organizations waits so long for others in trouble."""
-OUTAGE_GATHERS_FOR = timedelta(minutes=15)
+GROUP_WAIT = timedelta(minutes=1)
+"""A recipient of grouped notices waits so long for further organizations in trouble."""
+OUTAGE_GROUP_WAIT = timedelta(minutes=15)
 """An outage counts as one for so long, also where only few of its connections still wait. Those
 that are back wait so long for the others until people are told."""
 
@@ -117,7 +117,7 @@ class Situation:
         if trouble.due_at > self.now:
             return False
         if self._state(trouble)[0] in PAIRING:
-            self.wake(trouble, self.now + GATHERED_FOR)
+            self.wake(trouble, self.now + GROUP_WAIT)
             return False
         return True
 
@@ -128,7 +128,7 @@ class Situation:
         """
         state = self._state(trouble)[0]
         if state == State.RECONNECTING:
-            self.wake(trouble, self.now + GATHERED_FOR)
+            self.wake(trouble, self.now + GROUP_WAIT)
         return trouble.kind != CONNECTION or state == State.CONNECTED
 
     def cause_of(self, trouble: Trouble) -> str:
@@ -230,7 +230,7 @@ class _RecipientPlan:
         all_ = Telling.objects.filter(notice=newest.notice)
         if all_.exclude(recovery=None).exists():
             return None
-        is_new = newest.notice.created_at > self._now - OUTAGE_GATHERS_FOR
+        is_new = newest.notice.created_at > self._now - OUTAGE_GROUP_WAIT
         most_wait = 2 * self._that_wait(all_).count() > all_.count()
         return newest.notice if is_new or most_wait else None
 
@@ -248,7 +248,7 @@ class _RecipientPlan:
         due = [row for row in fresh if self._situation.is_due(row)]
         if self._waits_for_others(due, [row.due_at for row in due]):
             return
-        if _is_many(due):
+        if _should_group(due):
             self._notify(Kind.TROUBLE, due)
         else:
             for trouble in due:
@@ -258,7 +258,7 @@ class _RecipientPlan:
         """Return whether other organizations may follow, with which these are told."""
         if not rows or not self._recipient.groups_notices:
             return False
-        end = min(since) + GATHERED_FOR
+        end = min(since) + GROUP_WAIT
         if self._now >= end:
             return False
         for trouble in rows:
@@ -276,7 +276,7 @@ class _RecipientPlan:
         by_outage: defaultdict[Notice, list[Trouble]] = defaultdict(list)
         for trouble in over:
             assert trouble.ended_at is not None
-            at = trouble.ended_at + HOLDS_FOR
+            at = trouble.ended_at + RECOVERY_HOLD
             notice = self._told[trouble.pk].left_by
             assert notice is not None
             if at > self._now:
@@ -288,20 +288,22 @@ class _RecipientPlan:
                 since.append(at)
         for notice, rows in by_outage.items():
             first = min(row.ended_at for row in rows if row.ended_at is not None)
-            if first > self._now - OUTAGE_GATHERS_FOR and self._is_ongoing(notice):
+            if first > self._now - OUTAGE_GROUP_WAIT and self._is_ongoing(notice):
                 for trouble in rows:
-                    self._situation.wake(trouble, self._now + GATHERED_FOR)
+                    self._situation.wake(trouble, self._now + GROUP_WAIT)
             else:
                 self._notify(Kind.RECOVERY, rows, notice.cause)
         if self._waits_for_others(ready, since):
             return
-        for rows in [ready] if _is_many(ready) else [[row] for row in ready]:
+        for rows in [ready] if _should_group(ready) else [[row] for row in ready]:
             self._notify(Kind.RECOVERY, rows)
 
     def _is_ongoing(self, outage: Notice) -> bool:
         """Return whether a connection still waits for its end, or has just come back."""
         told = Telling.objects.filter(notice=outage, level=Level.WAITS)
-        recent = told.filter(trouble__ended_at__gt=self._now - HOLDS_FOR, trouble__recovered=True)
+        recent = told.filter(
+            trouble__ended_at__gt=self._now - RECOVERY_HOLD, trouble__recovered=True
+        )
         return recent.exists() or self._that_wait(told).exists()
 
     # --- Rows -----------------------------------------------------------------------------------
@@ -336,5 +338,5 @@ class _RecipientPlan:
             )
 
 
-def _is_many(rows: Collection[Trouble]) -> bool:
-    return len({row.organization_id for row in rows}) >= MANY
+def _should_group(rows: Collection[Trouble]) -> bool:
+    return len({row.organization_id for row in rows}) >= GROUP_FROM

@@ -24,9 +24,9 @@ Level = Trouble.Level
 CONNECTION = "connection"
 NOTICES = "notices"
 """The kind of work that workers are notified of (`broadcast.notify_work`)."""
-RECONNECTING_FOR = timedelta(minutes=3)
+GRACE_PERIOD = timedelta(minutes=3)
 """How long a connection may come back by itself before people are told."""
-HOLDS_FOR = timedelta(minutes=1)
+RECOVERY_HOLD = timedelta(minutes=1)
 """How long a trouble has to be over before people are told; it goes on if it begins again."""
 
 
@@ -75,7 +75,7 @@ def _write_connections(events: Sequence[ConnectionEvent]) -> None:
                 continue
             new = Trouble(level=Level.ACTION, reason=event.reason, due_at=event.at)
         else:
-            due = event.at + RECONNECTING_FOR
+            due = event.at + GRACE_PERIOD
             new = Trouble(level=Level.WAITS, reason=event.reason, due_at=due)
         if pk in found:
             _change(found[pk], new)
@@ -111,7 +111,7 @@ def _begin_without_room() -> None:
     begun = []
     for row in rows:
         lost_at = row.worker.heartbeat_at if row.worker else now
-        due = lost_at + RECONNECTING_FOR
+        due = lost_at + GRACE_PERIOD
         new = Trouble(level=Level.WAITS, reason=Reason.NO_ROOM, due_at=due)
         if row.pk in known:
             _change(known[row.pk], new)
@@ -149,7 +149,7 @@ def _find(
     organization_ids: Sequence[int | None], kind: str, key: str, now: datetime
 ) -> dict[int | None, Trouble]:
     """Return the open troubles of organizations, or those that were over for a moment only."""
-    open_ = Q(ended_at=None) | Q(ended_at__gt=now - HOLDS_FOR, recovered=True)
+    open_ = Q(ended_at=None) | Q(ended_at__gt=now - RECOVERY_HOLD, recovered=True)
     rows = Trouble.objects.filter(open_, _of(organization_ids), kind=kind, key=key)
     return {row.organization_id: row for row in rows.order_by("pk")}
 
@@ -195,6 +195,6 @@ def _end(
     organization_ids: Sequence[int | None], kind: str, key: str, now: datetime, *, recovered: bool
 ) -> None:
     rows = Trouble.objects.filter(_of(organization_ids), kind=kind, key=key, ended_at=None)
-    plan_at = now + HOLDS_FOR if recovered else now
+    plan_at = now + RECOVERY_HOLD if recovered else now
     if rows.update(ended_at=now, recovered=recovered, plan_at=plan_at):
         broadcast.notify_work(NOTICES)

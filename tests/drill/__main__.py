@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.drill.expected import RECONNECTING_FOR, SLACK
+from tests.drill.expected import GRACE_PERIOD, SLACK
 from tests.drill.run import UNLINKED, run
 
 
@@ -18,7 +18,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.organizations <= UNLINKED:
         parser.error(f"more than {UNLINKED} organizations are needed")
-    if abs(arguments.away - RECONNECTING_FOR) < SLACK:
+    if abs(arguments.away - GRACE_PERIOD) < SLACK:
         parser.error("whether people are told of so short an outage depends on seconds")
     with tempfile.TemporaryDirectory() as folder:
         data = arguments.keep or Path(folder) / "data"

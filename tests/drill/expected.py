@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from tests.drill.receivers import CHAT, MAIL, Arrived
 
-RECONNECTING_FOR = 180.0
+GRACE_PERIOD = 180.0
 """A connection that comes back within these seconds is not told of."""
-HOLDS_FOR = 60.0
+RECOVERY_HOLD = 60.0
 """After so many seconds without a new trouble its end is told."""
-GATHERED_FOR = 60.0
+GROUP_WAIT = 60.0
 """Who is told of three or more organizations waits so long for others in trouble."""
 SLACK = 20.0
 
@@ -59,9 +59,9 @@ def expected_notices(names: Sequence[str], unlinked: int, moments: Moments) -> l
     """
     count, first, last = len(names), names[0], names[-1]
     of_one = f"WhatsApp has been away for a while: {UNREACHABLE}"
-    outage = moments.away + RECONNECTING_FOR
+    outage = moments.away + GRACE_PERIOD
     found = []
-    if moments.back - moments.away > RECONNECTING_FOR:
+    if moments.back - moments.away > GRACE_PERIOD:
         found += _to_all(
             f"{UNREACHABLE}: {count} organizations wait",
             {first: f"[{first}] {of_one}", last: f"[{last}] {of_one}"},
@@ -72,14 +72,14 @@ def expected_notices(names: Sequence[str], unlinked: int, moments: Moments) -> l
             f"{AGAIN} in {count} organizations",
             {first: f"[{first}] {AGAIN}", last: f"[{last}] {AGAIN}"},
             (first, last),
-            (moments.back + HOLDS_FOR, moments.online + HOLDS_FOR + SLACK),
+            (moments.back + RECOVERY_HOLD, moments.online + RECOVERY_HOLD + SLACK),
         )
     gone = "WhatsApp is disconnected"
     return found + _to_all(
         f"{gone} in {unlinked} organizations",
         {first: f"[{first}] {gone}: the phone unlinked this device"},
         (first, last),
-        (moments.unlinked, moments.unlinked + GATHERED_FOR + SLACK),
+        (moments.unlinked, moments.unlinked + GROUP_WAIT + SLACK),
     )
 
 

@@ -13,9 +13,9 @@ from tests.drill.expected import (
     ADMIN,
     ASLEEP,
     CLIENT,
-    GATHERED_FOR,
-    HOLDS_FOR,
+    GROUP_WAIT,
     OWNER,
+    RECOVERY_HOLD,
     SLACK,
     Moments,
     compare,
@@ -79,7 +79,7 @@ def run(data_dir: Path, organizations: int, away: float, say: Say) -> Report:
             numbers = _link(application, fleet)
             since = len(inbox.arrived)
             moments = _suffer(application, numbers, away, say)
-            _wait(application, moments.unlinked + GATHERED_FOR + SLACK + CALM_SECONDS)
+            _wait(application, moments.unlinked + GROUP_WAIT + SLACK + CALM_SECONDS)
             arrived = inbox.arrived[since:]
     expected = expected_notices(names, UNLINKED, moments)
     return Report(moments, arrived, compare(expected, arrived))
@@ -127,7 +127,7 @@ def _suffer(application: Application, numbers: list[str], away: float, say: Say)
     say("brought WhatsApp back")
     _wait_until_online(application, numbers, ONLINE_SECONDS)
     online_at = time.monotonic()
-    _wait(application, online_at + HOLDS_FOR + SLACK)
+    _wait(application, online_at + RECOVERY_HOLD + SLACK)
     say(f"unlinks {UNLINKED} phones")
     unlinked_at = time.monotonic()
     for number in numbers[:UNLINKED]:
