@@ -181,9 +181,9 @@ class _RecipientPlan:
             return False
         if not self._recipient.is_subscribed(trouble):
             return False
-        if told.left_by is None and (lease := told.notice.lease_until) and lease > self._now:
+        if told.sent_notice is None and (lease := told.notice.lease_until) and lease > self._now:
             self._situation.wake(trouble, lease)  # It may be leaving just now.
-        return told.left_by is not None
+        return told.sent_notice is not None
 
     def _goes_on(self, trouble: Trouble, fresh: list[Trouble]) -> bool:
         """Return whether a trouble has begun again before its end was told; it is told once."""
@@ -192,8 +192,8 @@ class _RecipientPlan:
             return False
         told = self._told[trouble.pk]
         Telling.objects.filter(pk=told.pk).update(closed=True)
-        if again in fresh and told.left_by is not None and again.level <= told.level_left:
-            self._record(told.left_by, [again])
+        if again in fresh and told.sent_notice is not None and again.level <= told.sent_level:
+            self._record(told.sent_notice, [again])
             fresh.remove(again)
         return True
 
@@ -277,7 +277,7 @@ class _RecipientPlan:
         for trouble in over:
             assert trouble.ended_at is not None
             at = trouble.ended_at + RECOVERY_HOLD
-            notice = self._told[trouble.pk].left_by
+            notice = self._told[trouble.pk].sent_notice
             assert notice is not None
             if at > self._now:
                 self._situation.wake(trouble, at)

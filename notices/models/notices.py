@@ -90,13 +90,13 @@ class Telling(models.Model):
         return f"{self.trouble_id} to {self.address_id}"
 
     @property
-    def left_by(self) -> Notice | None:
-        """The newest notice of the trouble that has left."""
+    def sent_notice(self) -> Notice | None:
+        """The newest notice of the trouble that was sent."""
         return self.notice if self.notice.state == Notice.State.SENT else self.earlier
 
     @property
-    def level_left(self) -> int:
-        """The level that it told, 0 for none."""
+    def sent_level(self) -> int:
+        """The level of the trouble in that notice, 0 for none."""
         if self.notice.state == Notice.State.SENT:
             return self.level
         return self.earlier_level or 0
