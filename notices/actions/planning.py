@@ -78,10 +78,10 @@ class Situation:
     def __post_init__(self) -> None:
         self.open = [row for row in self.rows if row.ended_at is None]
         self.over = [row for row in self.rows if row.ended_at is not None]
-        self._told: defaultdict[int, dict[int, Telling]] = defaultdict(dict)
+        self._tellings: defaultdict[int, dict[int, Telling]] = defaultdict(dict)
         told = Telling.objects.filter(trouble__in=[row.pk for row in self.rows])
         for telling in told.select_related("notice", "earlier"):
-            self._told[telling.address_id][telling.trouble_id] = telling
+            self._tellings[telling.address_id][telling.trouble_id] = telling
         self._read_connections()
 
     def _read_connections(self) -> None:
@@ -110,7 +110,7 @@ class Situation:
 
     def told(self, address: Address) -> dict[int, Telling]:
         """Return what an address was told, by trouble."""
-        return self._told[address.pk]
+        return self._tellings[address.pk]
 
     def is_due(self, trouble: Trouble) -> bool:
         """Return whether people are told of an open trouble now, if they are at all."""
@@ -153,109 +153,113 @@ class _RecipientPlan:
 
     def __init__(self, situation: Situation, recipient: Recipient) -> None:
         self._now, self._situation, self._recipient = situation.now, situation, recipient
-        self._told = situation.told(recipient.address)
+        self._tellings = situation.told(recipient.address)
 
     def make(self) -> None:
         """Make the notices of this address."""
-        fresh = [row for row in self._situation.open if self._is_fresh(row)]
-        over = [row for row in self._situation.over if self._tells_end(row)]
+        new = [row for row in self._situation.open if self._is_new(row)]
+        over = [row for row in self._situation.over if self._should_notify_recovery(row)]
         if quiet := self._recipient.quiet_until:
-            for trouble in (*fresh, *over):
+            for trouble in (*new, *over):
                 self._situation.wake(trouble, max(quiet, trouble.due_at))
             return
-        over = [row for row in over if not self._goes_on(row, fresh)]
+        over = [row for row in over if not self._close_if_reopened(row, new)]
         over = [row for row in over if self._situation.is_back(row)]
-        self._tell_troubles(self._tell_outages(fresh))
-        self._tell_ends(over)
+        self._notify_troubles(self._notify_outages(new))
+        self._notify_recoveries(over)
 
-    def _is_fresh(self, trouble: Trouble) -> bool:
-        told = self._told.get(trouble.pk)
+    def _is_new(self, trouble: Trouble) -> bool:
+        telling = self._tellings.get(trouble.pk)
         return self._recipient.should_notify(trouble) and (
-            told is None or told.level < trouble.level
+            telling is None or telling.level < trouble.level
         )
 
-    def _tells_end(self, trouble: Trouble) -> bool:
-        """Return whether an address was told of a trouble that is over now, and not of its end."""
-        told = self._told.get(trouble.pk)
-        if told is None or told.closed or not trouble.recovered:
+    def _should_notify_recovery(self, trouble: Trouble) -> bool:
+        """Return whether the address got a notice of a trouble, and is due one of its end."""
+        telling = self._tellings.get(trouble.pk)
+        if telling is None or telling.closed or not trouble.recovered:
             return False
         if not self._recipient.is_subscribed(trouble):
             return False
-        if told.sent_notice is None and (lease := told.notice.lease_until) and lease > self._now:
+        lease = telling.notice.lease_until
+        if telling.sent_notice is None and lease is not None and lease > self._now:
             self._situation.wake(trouble, lease)  # It may be leaving just now.
-        return told.sent_notice is not None
+        return telling.sent_notice is not None
 
-    def _goes_on(self, trouble: Trouble, fresh: list[Trouble]) -> bool:
-        """Return whether a trouble has begun again before its end was told; it is told once."""
+    def _close_if_reopened(self, trouble: Trouble, new: list[Trouble]) -> bool:
+        """Close an ended trouble that has begun again. Return whether it has.
+
+        The notice that was sent counts for both, unless the new one is worse.
+        """
         again = self._situation.again.get(trouble.thing)
         if again is None:
             return False
-        told = self._told[trouble.pk]
-        Telling.objects.filter(pk=told.pk).update(closed=True)
-        if again in fresh and told.sent_notice is not None and again.level <= told.sent_level:
-            self._record(told.sent_notice, [again])
-            fresh.remove(again)
+        telling = self._tellings[trouble.pk]
+        Telling.objects.filter(pk=telling.pk).update(closed=True)
+        if again in new and telling.sent_notice is not None and again.level <= telling.sent_level:
+            self._record_tellings(telling.sent_notice, [again])
+            new.remove(again)
         return True
 
     # --- Troubles -------------------------------------------------------------------------------
 
-    def _tell_outages(self, fresh: list[Trouble]) -> list[Trouble]:
-        """Tell of each outage in one notice. Return the troubles that remain."""
+    def _notify_outages(self, new: list[Trouble]) -> list[Trouble]:
+        """Create one notice of each outage. Return the other troubles."""
         by_cause: defaultdict[str, list[Trouble]] = defaultdict(list)
-        for trouble in fresh:
+        for trouble in new:
             by_cause[self._situation.cause_of(trouble)].append(trouble)
         remaining = by_cause.pop("", [])
         for cause, rows in by_cause.items():
-            ongoing = self._ongoing(cause)
+            ongoing = self._find_ongoing_outage(cause)
             due = [row for row in rows if self._situation.is_due(row)]
             if ongoing is not None:
-                self._record(ongoing, rows)
+                self._record_tellings(ongoing, rows)
             elif due and len(rows) > 1:
-                self._notify(Kind.TROUBLE, rows, cause)
+                self._create_notice(Kind.TROUBLE, rows, cause)
             else:
                 remaining += rows
         return remaining
 
-    def _ongoing(self, cause: str) -> Notice | None:
-        """Return the notice of an outage that this address is told of and that is not over.
+    def _find_ongoing_outage(self, cause: str) -> Notice | None:
+        """Return the notice of an outage that is not over, None without one.
 
         One that is new, or for whose end most of its connections still wait. One that was given up
         tells nothing, and where the end was told for some, what follows is another outage.
         """
-        told = Telling.objects.filter(address=self._recipient.address, notice__cause=cause)
-        told = told.exclude(notice__state=Notice.State.FAILED)
-        newest = self._that_wait(told).select_related("notice").order_by("-pk").first()
+        tellings = Telling.objects.filter(address=self._recipient.address, notice__cause=cause)
+        tellings = tellings.exclude(notice__state=Notice.State.FAILED)
+        newest = self._still_waiting(tellings).select_related("notice").order_by("-pk").first()
         if newest is None:
             return None
         all_ = Telling.objects.filter(notice=newest.notice)
         if all_.exclude(recovery=None).exists():
             return None
         is_new = newest.notice.created_at > self._now - OUTAGE_GROUP_WAIT
-        most_wait = 2 * self._that_wait(all_).count() > all_.count()
+        most_wait = 2 * self._still_waiting(all_).count() > all_.count()
         return newest.notice if is_new or most_wait else None
 
-    def _that_wait(self, told: QuerySet[Telling]) -> QuerySet[Telling]:
-        """Return those whose connections still wait for the end of an outage.
+    def _still_waiting(self, tellings: QuerySet[Telling]) -> QuerySet[Telling]:
+        """Return the tellings whose connections still wait for the end of an outage.
 
         One that needs a person by now, or reconnects for another reason, does not.
         """
-        open_ = told.filter(trouble__ended_at=None, trouble__kind=CONNECTION)
+        open_ = tellings.filter(trouble__ended_at=None, trouble__kind=CONNECTION)
         waiting = open_.filter(level=Level.WAITS, trouble__level=Level.WAITS)
         return waiting.filter(trouble__organization__in=self._situation.waiting)
 
-    def _tell_troubles(self, fresh: list[Trouble]) -> None:
-        """Tell of troubles: in one notice those of many organizations, else each in its own."""
-        due = [row for row in fresh if self._situation.is_due(row)]
-        if self._waits_for_others(due, [row.due_at for row in due]):
+    def _notify_troubles(self, new: list[Trouble]) -> None:
+        """Create one notice of the troubles of many organizations, else one for each."""
+        due = [row for row in new if self._situation.is_due(row)]
+        if self._wait_for_group(due, [row.due_at for row in due]):
             return
         if _should_group(due):
-            self._notify(Kind.TROUBLE, due)
+            self._create_notice(Kind.TROUBLE, due)
         else:
             for trouble in due:
-                self._notify(Kind.TROUBLE, [trouble])
+                self._create_notice(Kind.TROUBLE, [trouble])
 
-    def _waits_for_others(self, rows: Collection[Trouble], since: list[datetime]) -> bool:
-        """Return whether other organizations may follow, with which these are told."""
+    def _wait_for_group(self, rows: Collection[Trouble], since: list[datetime]) -> bool:
+        """Return whether troubles wait for those of other organizations, to share a notice."""
         if not rows or not self._recipient.groups_notices:
             return False
         end = min(since) + GROUP_WAIT
@@ -265,10 +269,10 @@ class _RecipientPlan:
             self._situation.wake(trouble, end)
         return True
 
-    # --- Their ends -----------------------------------------------------------------------------
+    # --- Recoveries -----------------------------------------------------------------------------
 
-    def _tell_ends(self, over: list[Trouble]) -> None:
-        """Tell that troubles are over: of an outage when all of it is, else together if many.
+    def _notify_recoveries(self, over: list[Trouble]) -> None:
+        """Create notices of recovery: of an outage when all of it is over, else grouped if many.
 
         What is back from an outage does not wait for ever for the others.
         """
@@ -277,7 +281,7 @@ class _RecipientPlan:
         for trouble in over:
             assert trouble.ended_at is not None
             at = trouble.ended_at + RECOVERY_HOLD
-            notice = self._told[trouble.pk].sent_notice
+            notice = self._tellings[trouble.pk].sent_notice
             assert notice is not None
             if at > self._now:
                 self._situation.wake(trouble, at)
@@ -288,28 +292,28 @@ class _RecipientPlan:
                 since.append(at)
         for notice, rows in by_outage.items():
             first = min(row.ended_at for row in rows if row.ended_at is not None)
-            if first > self._now - OUTAGE_GROUP_WAIT and self._is_ongoing(notice):
+            if first > self._now - OUTAGE_GROUP_WAIT and self._is_outage_ongoing(notice):
                 for trouble in rows:
                     self._situation.wake(trouble, self._now + GROUP_WAIT)
             else:
-                self._notify(Kind.RECOVERY, rows, notice.cause)
-        if self._waits_for_others(ready, since):
+                self._create_notice(Kind.RECOVERY, rows, notice.cause)
+        if self._wait_for_group(ready, since):
             return
         for rows in [ready] if _should_group(ready) else [[row] for row in ready]:
-            self._notify(Kind.RECOVERY, rows)
+            self._create_notice(Kind.RECOVERY, rows)
 
-    def _is_ongoing(self, outage: Notice) -> bool:
+    def _is_outage_ongoing(self, outage: Notice) -> bool:
         """Return whether a connection still waits for its end, or has just come back."""
-        told = Telling.objects.filter(notice=outage, level=Level.WAITS)
-        recent = told.filter(
+        tellings = Telling.objects.filter(notice=outage, level=Level.WAITS)
+        recent = tellings.filter(
             trouble__ended_at__gt=self._now - RECOVERY_HOLD, trouble__recovered=True
         )
-        return recent.exists() or self._that_wait(told).exists()
+        return recent.exists() or self._still_waiting(tellings).exists()
 
     # --- Rows -----------------------------------------------------------------------------------
 
-    def _notify(self, kind: Notice.Kind, rows: list[Trouble], cause: str = "") -> None:
-        """Make a notice of troubles, or of their ends."""
+    def _create_notice(self, kind: Notice.Kind, rows: list[Trouble], cause: str = "") -> None:
+        """Create a notice of troubles, or of their ends."""
         address = self._recipient.address
         notice = Notice.objects.create(
             user=address.user,
@@ -321,20 +325,20 @@ class _RecipientPlan:
             next_at=self._now,
         )
         if kind == Kind.TROUBLE:
-            self._record(notice, rows)
+            self._record_tellings(notice, rows)
             return
-        told = Telling.objects.filter(address=address, trouble__in=rows)
-        told.update(recovery=notice, closed=True)
+        tellings = Telling.objects.filter(address=address, trouble__in=rows)
+        tellings.update(recovery=notice, closed=True)
 
-    def _record(self, notice: Notice, rows: list[Trouble]) -> None:
-        """Note that a notice tells of these troubles."""
+    def _record_tellings(self, notice: Notice, rows: list[Trouble]) -> None:
+        """Store that a notice tells of these troubles."""
         for trouble in rows:
-            new: dict[str, object] = {"notice": notice, "level": trouble.level, "closed": False}
-            before = self._told.get(trouble.pk)
+            fields: dict[str, object] = {"notice": notice, "level": trouble.level, "closed": False}
+            before = self._tellings.get(trouble.pk)
             if before is not None and before.notice.state == Notice.State.SENT:
-                new |= {"earlier": before.notice, "earlier_level": before.level}
+                fields |= {"earlier": before.notice, "earlier_level": before.level}
             Telling.objects.update_or_create(
-                trouble=trouble, address=self._recipient.address, defaults=new
+                trouble=trouble, address=self._recipient.address, defaults=fields
             )
 
 
