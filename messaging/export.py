@@ -14,8 +14,8 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from messaging.models import Contact, Media, Message
+from messaging.queue_reasons import WaitingReasons
 from messaging.representation import contact_json, full, media_json
-from messaging.waiting import WaitingReasons
 from organizations.access import Caller
 from organizations.long_responses import while_allowed
 from organizations.models import Organization

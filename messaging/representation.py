@@ -8,8 +8,8 @@ from typing import Any
 from messaging.actions.descriptions import describe_person
 from messaging.limits import Limits
 from messaging.models import Contact, Media, Message
+from messaging.queue_reasons import WaitingReasons
 from messaging.reasons import sentence
-from messaging.waiting import WaitingReasons
 
 Json = dict[str, Any]
 

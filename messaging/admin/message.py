@@ -15,8 +15,8 @@ from messaging.admin.page import render_tab
 from messaging.admin.rights import Rights, find_organization, rights_of
 from messaging.admin.rows import row_of, text_of, visible_messages
 from messaging.models import WAITING_STATES, Media, Message
+from messaging.queue_reasons import WaitingReasons
 from messaging.refusals import MessageRefused
-from messaging.waiting import WaitingReasons
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.audit_labels import translate_actor

@@ -31,9 +31,9 @@ from messaging.admin.page import render_tab, wants_json
 from messaging.admin.rights import find_organization, open_texts, rights_of
 from messaging.admin.rows import row_of, visible_messages
 from messaging.models import Message
+from messaging.queue_reasons import WaitingReasons
 from messaging.refusals import KeyReused, MessageRefused, StorageFull, StorageUnavailable
 from messaging.traffic import NOT_SENT, WAITING
-from messaging.waiting import WaitingReasons
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.models import Organization

@@ -13,8 +13,8 @@ from messaging import reasons
 from messaging.admin.rights import Rights
 from messaging.admin.rows import MessageRow, row_of, visible_messages
 from messaging.models import Message, MessagingSettings, Outbox
+from messaging.queue_reasons import WaitingReasons
 from messaging.traffic import ACCEPTED, NOT_SENT, Traffic, midnight, traffic_of
-from messaging.waiting import WaitingReasons
 
 State, Direction = Message.State, Message.Direction
 

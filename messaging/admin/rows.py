@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop as _
 from messaging import reasons
 from messaging.admin.rights import Rights
 from messaging.models import Message
-from messaging.waiting import WaitingReasons
+from messaging.queue_reasons import WaitingReasons
 from organizations.phone_numbers import format_phone_number
 
 State, Direction = Message.State, Message.Direction

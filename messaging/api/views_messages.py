@@ -23,8 +23,8 @@ from messaging.actions.outgoing import NewMessage
 from messaging.api import schema_messages as schema
 from messaging.api.serializers import MessageQuery, NewMessageSerializer, cursor_of
 from messaging.models import Message
+from messaging.queue_reasons import WaitingReasons
 from messaging.representation import full, limits_json, state_of
-from messaging.waiting import WaitingReasons
 from organizations.access import DENIED_MESSAGES, MESSAGE_PERMISSIONS, Permission
 from organizations.api.views import CallerView
 from organizations.models import Organization

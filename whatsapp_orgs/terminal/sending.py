@@ -9,10 +9,10 @@ from messaging.actions import outgoing, unsent
 from messaging.api.serializers import NewMessageSerializer
 from messaging.api.views_messages import new_message
 from messaging.models import UNSENT_STATES, Message
+from messaging.queue_reasons import WaitingReasons
 from messaging.reasons import sentence
 from messaging.refusals import NotCancellable
 from messaging.representation import state_of
-from messaging.waiting import WaitingReasons
 from organizations.api.views import validated
 from organizations.models import Organization
 from whatsapp_orgs.terminal import waiting

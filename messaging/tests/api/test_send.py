@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from messaging import waiting
+from messaging import queue_reasons
 from messaging.actions import outgoing
 from messaging.models import IdempotencyKey, Media, Message, MessagingSettings
 from messaging.tests.support.api import NUMBER, SEND, TO, MessageApi, contact, message, text
@@ -74,7 +74,7 @@ def test_database_that_fails_after_a_message_was_stored_leaves_it_accepted(
     def fail(organization_id: int) -> int:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(waiting, "new_recipients", fail)
+    monkeypatch.setattr(queue_reasons, "new_recipients", fail)
     answer = api.send()
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
     assert (answer.json()["id"], answer.json()["limits"]) == (Message.objects.get().public_id, None)

@@ -9,9 +9,9 @@ from pytest_django import Settings
 from connections.models import Connection
 from messaging.actions import outcomes
 from messaging.models import Message, MessagingSettings, Outbox
+from messaging.queue_reasons import WaitingReasons
 from messaging.tests.support.linked import ANA, BEA, Linked
 from messaging.tests.support.records import message as record
-from messaging.waiting import WaitingReasons
 
 pytestmark = pytest.mark.django_db
 
