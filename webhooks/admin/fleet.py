@@ -15,9 +15,9 @@ from django.utils.translation import gettext, ngettext
 from messaging.traffic import midnight
 from organizations.access import Caller
 from webhooks.admin.rows import percentage, waiting_text
+from webhooks.endpoint_stats import Backlog, backlog_of
 from webhooks.models import Attempt, Endpoint
 from webhooks.sentences import state_sentence
-from webhooks.waiting import Waiting, waiting_of
 
 State, Reason = Endpoint.State, Endpoint.Reason
 
@@ -34,7 +34,7 @@ class EndpointTrouble:
 
     endpoint: Endpoint
     name: str
-    waiting: Waiting
+    backlog: Backlog
 
     @property
     def url(self) -> str:
@@ -52,8 +52,8 @@ class EndpointTrouble:
     @property
     def sentence(self) -> str:
         """Why, and what waits."""
-        why = state_sentence(self.endpoint) or self.waiting.why
-        return " ".join(filter(None, (why, waiting_text(self.waiting.events))))
+        why = state_sentence(self.endpoint) or self.backlog.why
+        return " ".join(filter(None, (why, waiting_text(self.backlog.events))))
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,12 @@ def _is_failing(endpoint: Endpoint) -> bool:
 def _troubles(endpoints: Sequence[Endpoint]) -> list[EndpointTrouble]:
     if not endpoints:
         return []
-    waiting = waiting_of(endpoints)
+    backlog = backlog_of(endpoints)
     return [
         EndpointTrouble(
             endpoint,
             endpoint.organization.name if endpoint.organization else gettext("All organizations"),
-            waiting[endpoint.pk],
+            backlog[endpoint.pk],
         )
         for endpoint in endpoints
     ]

@@ -12,10 +12,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
+from webhooks.endpoint_stats import Backlog, Health, backlog_of, health_of
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
 from webhooks.schedule import MAX_TRIES
 from webhooks.sentences import failure_sentence, state_sentence
-from webhooks.waiting import Health, Waiting, health_of, waiting_of
 
 State = Endpoint.State
 
@@ -44,7 +44,7 @@ class EndpointRow:
     """An endpoint with its health of the last day. `milliseconds`: the median of its answers."""
 
     endpoint: Endpoint
-    waiting: Waiting
+    backlog: Backlog
     health: Health
     milliseconds: int | None
 
@@ -73,14 +73,14 @@ class EndpointRow:
     @property
     def waiting_text(self) -> str:
         """What waits and why, apart from the time of the next try; "" for nothing."""
-        if not self.is_enabled or not self.waiting.next_at:
-            return self.waiting.sentence
-        return f"{waiting_text(self.waiting.events)} {self.waiting.why}"
+        if not self.is_enabled or not self.backlog.next_at:
+            return self.backlog.sentence
+        return f"{waiting_text(self.backlog.events)} {self.backlog.why}"
 
     @property
     def next_try(self) -> int:
         """The number of the next try."""
-        return self.waiting.tries + 1
+        return self.backlog.tries + 1
 
     @property
     def share(self) -> str:
@@ -110,12 +110,12 @@ def percentage(part: int, whole: int) -> str:
 
 def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[EndpointRow]:
     """Return the rows of endpoints, in their order."""
-    waiting = waiting_of(endpoints)
+    backlog = backlog_of(endpoints)
     health = health_of(endpoints, timezone.now() - HEALTH_SPAN)
     return [
         EndpointRow(
             endpoint,
-            waiting[endpoint.pk],
+            backlog[endpoint.pk],
             health[endpoint.pk],
             _median(endpoint) if health[endpoint.pk].succeeded else None,
         )

@@ -8,18 +8,18 @@ from typing import Any
 
 from events.models import Event
 from webhooks.actions.repeats import Replay
+from webhooks.endpoint_stats import Backlog, backlog_of
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
 from webhooks.sentences import failure_sentence, state_sentence
-from webhooks.waiting import Waiting, waiting_of
 
 Json = dict[str, Any]
 
 
 def endpoints_json(endpoints: Sequence[Endpoint], *, whole_url: bool) -> list[Json]:
     """Return endpoints. Path and query of a URL are secret; without `whole_url` it is null."""
-    waiting = waiting_of(endpoints)
+    backlog = backlog_of(endpoints)
     return [
-        _endpoint(endpoint, waiting[endpoint.pk], whole_url=whole_url) for endpoint in endpoints
+        _endpoint(endpoint, backlog[endpoint.pk], whole_url=whole_url) for endpoint in endpoints
     ]
 
 
@@ -28,7 +28,7 @@ def endpoint_json(endpoint: Endpoint, *, whole_url: bool) -> Json:
     return endpoints_json([endpoint], whole_url=whole_url)[0]
 
 
-def _endpoint(endpoint: Endpoint, waiting: Waiting, *, whole_url: bool) -> Json:
+def _endpoint(endpoint: Endpoint, backlog: Backlog, *, whole_url: bool) -> Json:
     return {
         "id": endpoint.public_id,
         "organization": endpoint.organization_id,
@@ -46,9 +46,9 @@ def _endpoint(endpoint: Endpoint, waiting: Waiting, *, whole_url: bool) -> Json:
         "failingSince": _iso(endpoint.failing_since),
         "oldSecretUntil": _iso(endpoint.old_secret_until),
         "waiting": {
-            "events": waiting.events,
-            "nextAt": _iso(waiting.next_at),
-            "sentence": waiting.sentence,
+            "events": backlog.events,
+            "nextAt": _iso(backlog.next_at),
+            "sentence": backlog.sentence,
         },
     }
 

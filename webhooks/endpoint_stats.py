@@ -17,7 +17,7 @@ Kind = Cursor.Kind
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Backlog:
     """How many events wait for an endpoint, when it is tried again, and why in a sentence.
 
     `why`: only why the last attempt failed, "" when it did not.
@@ -40,7 +40,7 @@ class Health:
     milliseconds: int | None = None
 
 
-def waiting_of(endpoints: Sequence[Endpoint]) -> dict[int, Waiting]:
+def backlog_of(endpoints: Sequence[Endpoint]) -> dict[int, Backlog]:
     """Return what waits for each endpoint, by its key."""
     heads = _heads(endpoints)
     counts = _counts(endpoints)
@@ -48,7 +48,7 @@ def waiting_of(endpoints: Sequence[Endpoint]) -> dict[int, Waiting]:
     for endpoint in endpoints:
         head = heads.get(endpoint.pk)
         events = counts.get(endpoint.pk, 0)
-        found[endpoint.pk] = Waiting(
+        found[endpoint.pk] = Backlog(
             events,
             head.next_at if head else None,
             head.tries if head else 0,
