@@ -18,7 +18,7 @@ from messaging import file_addresses
 from messaging.actions import media as actions
 from messaging.api.serializers import UploadSerializer
 from messaging.api.views_media import FORM_BYTES, NOT_FETCHED_YET, RETRY_SECONDS
-from messaging.media_waiting import wait_until_fetched
+from messaging.media_long_poll import wait_until_fetched
 from messaging.models import Media
 from messaging.refusals import UnknownMedia
 from organizations.access import Permission

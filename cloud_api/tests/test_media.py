@@ -19,7 +19,7 @@ from cloud_api.errors import GraphError
 from cloud_api.tests.support.graph import READ, SEND, Graph, details, error
 from connections import long_poll
 from connections.worker.message_port import MediaFetch
-from messaging import file_addresses, media_waiting
+from messaging import file_addresses, media_long_poll
 from messaging.actions import media as actions
 from messaging.models import Media, Message
 from messaging.tests.api.test_media import PNG
@@ -222,7 +222,7 @@ def test_file_that_is_being_fetched_is_waited_for(
 def test_file_that_is_not_fetched_in_time_may_be_asked_for_again(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media_waiting, "SECONDS", 0.1)
+    monkeypatch.setattr(media_long_poll, "SECONDS", 0.1)
     media = pending(graph.organization)
     refused = graph("get", media.public_id)
     assert (error(refused), refused["Retry-After"]) == ((503, 131016), "10")
@@ -260,7 +260,7 @@ def test_link_that_leads_to_no_file_gets_131052(graph: Graph, files: FileServer)
 def test_documented_client_waits_longer_than_the_service(settings: Settings) -> None:
     text = (settings.BASE_DIR / "docs" / "cloud-api.md").read_text()
     [timeout] = re.findall(r"session=httpx\.Client\((?:timeout=(\d+))?\)", text)
-    waits = (media_waiting.SECONDS, WHOLE_SECONDS)
+    waits = (media_long_poll.SECONDS, WHOLE_SECONDS)
     assert float(timeout) > sum(waits)
     for seconds in waits:
         assert f"{seconds:.0f} s" in text.partition("## What is there")[0]

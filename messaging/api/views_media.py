@@ -22,8 +22,8 @@ from messaging import file_addresses, media_files
 from messaging.actions import media as actions
 from messaging.api import schema_media as schema
 from messaging.api.serializers import UploadSerializer
+from messaging.media_long_poll import wait_until_fetched
 from messaging.media_types import INLINE, UNKNOWN, Mismatch
-from messaging.media_waiting import wait_until_fetched
 from messaging.models import Media
 from messaging.refusals import StorageUnavailable, UnknownMedia
 from messaging.representation import media_json

@@ -28,7 +28,7 @@ from connections.worker.hosts.answers import Downloaded
 from connections.worker.message_port import MediaFetch, MediaNotSaved
 from connections.worker.traffic.downloads import Downloads
 from events.models import Event
-from messaging import file_addresses, media_files, media_waiting
+from messaging import file_addresses, media_files, media_long_poll
 from messaging.actions import media as actions
 from messaging.models import Media, Message
 from messaging.port import Messages
@@ -264,7 +264,7 @@ def test_signed_address_ends(api: MessageApi, monkeypatch: pytest.MonkeyPatch) -
 def test_signed_address_of_a_file_that_is_not_fetched_yet_asks_to_come_again(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media_waiting, "SECONDS", 0.1)
+    monkeypatch.setattr(media_long_poll, "SECONDS", 0.1)
     media = Media.objects.create(organization=organization, source="x")
     path = file_addresses.path_of(media.public_id)
     early = Client().get(path)
