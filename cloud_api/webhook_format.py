@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 from cloud_api.notifications import notification, sample
 from connections.long_poll import waiting_for_others
 from events.models import Event
-from outbound import waiting_requests
+from outbound import limited_client
 from outbound.errors import RequestFailed, TooManyRequests
 from webhooks.formats import TEST_TYPE, Format, OutgoingRequest
 from webhooks.models import Endpoint
@@ -66,7 +66,7 @@ class CloudFormat(Format):
         url = f"{endpoint.url}{separator}{urlencode(query)}"
         try:
             with waiting_for_others():
-                answer = waiting_requests.get(url, endpoint.organization_id)
+                answer = limited_client.get(url, endpoint.organization_id)
         except RequestFailed as error:
             raise NotVerified(error.sentence.rstrip(".")) from error
         except TooManyRequests as error:

@@ -19,7 +19,7 @@ from connections.reason_texts import REASON_TEXTS
 from connections.refusals import ProxyIsTried
 from organizations.models import Organization
 from organizations.names import validate_name
-from outbound import waiting_requests
+from outbound import limited_client
 from outbound.errors import AddressRefused, TooManyRequests
 from outbound.proxies import ProxyUnusable, check_proxy_host
 from outbound.tunnel import TunnelFailed, TunnelProblem
@@ -133,7 +133,7 @@ def try_proxy(organization: Organization) -> TryResult:
 def _reach(proxy: OrganizationProxy) -> TryResult:
     """Connect to WhatsApp, and return what came of it. Raises TooManyRequests."""
     try:
-        milliseconds = waiting_requests.reach(
+        milliseconds = limited_client.reach(
             proxy.target, WHATSAPP, 443, _ca_file(), proxy.organization_id
         )
     except TunnelFailed as failed:

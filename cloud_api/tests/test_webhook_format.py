@@ -22,7 +22,7 @@ from events.models import Event, EventType
 from messaging.tests.support.linked import ANA, Linked
 from messaging.tests.support.records import message
 from organizations.models import Organization
-from outbound import waiting_requests
+from outbound import limited_client
 from webhooks.formats import FORMATS, TEST_TYPE
 from webhooks.models import Endpoint
 from webhooks.refusals import NotVerified, TooManyVerifications
@@ -146,7 +146,7 @@ def test_address_that_cannot_be_reached_is_refused() -> None:
 def test_address_is_not_asked_while_too_many_are_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(waiting_requests, "AT_ONCE", 0)
+    monkeypatch.setattr(limited_client, "AT_ONCE", 0)
     with answering(200) as (url, asked), pytest.raises(TooManyVerifications) as refused:
         CLOUD.verify(endpoint(url=url))
     assert (asked, refused.value.status, refused.value.retry_after) == ([], 429, 10)

@@ -17,7 +17,7 @@ from messaging.media_files import CHUNK_BYTES, HEAD_BYTES
 from messaging.models import Media, Message
 from messaging.refusals import LinkFailed, TooManyLinks
 from organizations.access import Actor
-from outbound import waiting_requests
+from outbound import limited_client
 from outbound.errors import Kind, RequestFailed, TooManyRequests
 
 KILOBYTE = 1024
@@ -64,7 +64,7 @@ def _fetch(organization_id: int, new: NewMessage, actor: Actor) -> Media:
     with SpooledTemporaryFile(CHUNK_BYTES) as file:
         try:
             with waiting_for_others():
-                found = waiting_requests.save(new.link, limit, file, organization_id)
+                found = limited_client.save(new.link, limit, file, organization_id)
             if not found.size:
                 raise RequestFailed(Kind.UNUSABLE)
         except RequestFailed as error:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from connections.worker import supervisor
-from outbound import waiting_requests
+from outbound import limited_client
 from tests.deploy.files import (
     DEPLOY,
     KUBERNETES,
@@ -318,7 +318,7 @@ def test_data_folders_are_on_disk_and_private() -> None:
 
 def test_temporary_files_of_uploads_have_room() -> None:
     """An upload is there four times, once encrypted, and a file by link twice."""
-    at_once = 4.4 * serving.MAX_UPLOADS + 2.4 * waiting_requests.AT_ONCE
+    at_once = 4.4 * serving.MAX_UPLOADS + 2.4 * limited_client.AT_ONCE
     for name in ("web", "worker"):
         service = compose()["services"][name]
         [mount] = service["tmpfs"]

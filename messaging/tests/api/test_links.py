@@ -25,7 +25,7 @@ from organizations.actions import set_active
 from organizations.models import Organization
 from organizations.tests.support.api import error, olivia
 from outbound import client as outbound_client
-from outbound import waiting_requests
+from outbound import limited_client
 from outbound.errors import SENTENCES, Kind
 
 __all__ = ["olivia"]
@@ -213,7 +213,7 @@ def once(admit: Any) -> Any:
 def test_too_many_fetches_at_a_time_are_refused(
     api: MessageApi, files: FileServer, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(waiting_requests, limit, 0)
+    monkeypatch.setattr(limited_client, limit, 0)
     refused = send(api, files.add("/a.png", PNG))
     assert error(refused)[:2] == (429, "too_many_links") and refused["Retry-After"] == "10"
     assert files.asked == []

@@ -14,11 +14,11 @@ from pytest_django import Settings
 
 from connections.tests.support.waiting import until
 from messaging.tests.support.file_server import FileServer, serving_files
-from outbound import resolver, waiting_requests
+from outbound import limited_client, resolver
 from outbound.addresses import literal
 from outbound.errors import Kind, RequestFailed, TooManyRequests
+from outbound.limited_client import AT_ONCE, AT_ONCE_FOR_ONE
 from outbound.tunnel import SCHEMES, Proxy, TunnelFailed
-from outbound.waiting_requests import AT_ONCE, AT_ONCE_FOR_ONE
 
 MEGABYTE = 1024 * 1024
 
@@ -38,14 +38,14 @@ def files(settings: Settings, answer: threading.Event) -> Iterator[FileServer]:
 
 def start(organization: int | None, url: str) -> threading.Thread:
     """Ask a server that does not answer yet, in a thread."""
-    thread = threading.Thread(target=waiting_requests.get, args=(url, organization))
+    thread = threading.Thread(target=limited_client.get, args=(url, organization))
     thread.start()
     return thread
 
 
 def test_addresses_are_those_of_the_settings() -> None:
     with pytest.raises(RequestFailed) as failed:
-        waiting_requests.save("https://127.0.0.1/", 100, BytesIO(), 1)
+        limited_client.save("https://127.0.0.1/", 100, BytesIO(), 1)
     assert failed.value.kind == Kind.REFUSED
 
 
@@ -69,16 +69,16 @@ def test_requests_of_all_kinds_share_the_places(files: FileServer, answer: threa
     for _ in range(AT_ONCE_FOR_ONE + 1):
         save(url, 1)
         with pytest.raises(RequestFailed):
-            waiting_requests.save(f"{files.url}/none", 100, BytesIO(), 1)
+            limited_client.save(f"{files.url}/none", 100, BytesIO(), 1)
     assert len(files.asked) == AT_ONCE + 2 * (AT_ONCE_FOR_ONE + 1)
 
 
 def get(url: str, organization: int | None) -> None:
-    waiting_requests.get(url, organization)
+    limited_client.get(url, organization)
 
 
 def save(url: str, organization: int | None) -> None:
-    waiting_requests.save(url, 100, BytesIO(), organization)
+    limited_client.save(url, 100, BytesIO(), organization)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -95,7 +95,7 @@ def test_proxy_whose_name_moves_inside_is_tried_at_its_checked_address(
     monkeypatch.setattr(socket, "create_connection", refuse)
     proxy = Proxy(scheme, "proxy.example.com", 3128)
     with pytest.raises(TunnelFailed):
-        waiting_requests.reach(proxy, "web.whatsapp.com", 443, None, 1)
+        limited_client.reach(proxy, "web.whatsapp.com", 443, None, 1)
     assert tried == [("1.1.1.1", 3128)]
 
 
@@ -108,7 +108,7 @@ def test_large_file_is_never_in_memory_as_a_whole(
     with SpooledTemporaryFile(MEGABYTE // 4) as file:
         tracemalloc.start()
         try:
-            found = waiting_requests.save(url, len(content), file, 1)
+            found = limited_client.save(url, len(content), file, 1)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
