@@ -42,7 +42,7 @@ class WaitingReasons:
             return message.reason
         contact = message.contact
         if contact.last_received_at is None:
-            if self._answers_only:
+            if self._replies_only:
                 return "replies_only"
             if contact.first_written_at is None and self._day_full:
                 return "day_full"
@@ -58,7 +58,7 @@ class WaitingReasons:
             self._settings.new_per_day,
             self._new_recipients,
             queued.count(),
-            self._outbox.answers_only_until if self._outbox else None,
+            self._outbox.active_replies_only_until if self._outbox else None,
         )
 
     @cached_property
@@ -89,8 +89,8 @@ class WaitingReasons:
         return "" if connected else "not_connected"
 
     @property
-    def _answers_only(self) -> bool:
-        return self._outbox is not None and self._outbox.answers_only_until is not None
+    def _replies_only(self) -> bool:
+        return self._outbox is not None and self._outbox.active_replies_only_until is not None
 
     @cached_property
     def _new_recipients(self) -> int:

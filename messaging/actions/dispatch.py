@@ -134,7 +134,7 @@ def _read(ids: Collection[int]) -> list[Message]:
 
 def _choose(outbox: Outbox, own: MessagingSettings, now: datetime) -> Choice:
     """Return an organization's message that may leave now."""
-    last = REPLY if outbox.answers_only_until else NEW
+    last = REPLY if outbox.active_replies_only_until else NEW
     choice = _first_ready(outbox.pk, last, now)
     if choice.priority == NEW and is_day_full(own):
         choice = _first_ready(outbox.pk, KNOWN, now)

@@ -55,7 +55,7 @@ def overview_of(organization_id: int, rights: Rights) -> Overview:
         last_in=_newest(own.filter(direction=Direction.IN), "created_at"),
         last_out=_newest(own.filter(direction=Direction.OUT, state__in=ACCEPTED), "sent_at"),
         stopped_at=MessagingSettings.of(organization_id).sending_stopped_at,
-        replies_only_until=outbox.answers_only_until if outbox else None,
+        replies_only_until=outbox.active_replies_only_until if outbox else None,
     )
 
 

@@ -118,7 +118,7 @@ class Outbox(models.Model):
         return f"Outbox of {self.organization_id}"
 
     @property
-    def answers_only_until(self) -> datetime | None:
+    def active_replies_only_until(self) -> datetime | None:
         """The end of the time in which only answers leave, None if everything may leave."""
         until = self.replies_only_until
         return until if until is not None and until > timezone.now() else None
