@@ -20,7 +20,7 @@ from messaging.actions import contacts, outboxes, statuses
 from messaging.actions.contacts import Address
 from messaging.limits import DAY
 from messaging.models import (
-    WAITING_STATES,
+    CANCELLABLE_STATES,
     Contact,
     HandledId,
     IdempotencyKey,
@@ -133,7 +133,7 @@ class _Erasure:
             return False
         people = self._find_people()
         messages = Message.objects.filter(organization=organization_id, contact__in=people)
-        waiting = messages.filter(state__in=WAITING_STATES)
+        waiting = messages.filter(state__in=CANCELLABLE_STATES)
         statuses.change_all(organization_id, waiting, State.CANCELLED, REASON)
         rows = messages.only("public_id", "type", "media_id", "whatsapp_id", "direction")
         found = list(rows.order_by("pk")[:AT_ONCE])

@@ -9,7 +9,7 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from messaging.actions import outboxes, statuses
-from messaging.models import WAITING_STATES, Message
+from messaging.models import CANCELLABLE_STATES, Message
 
 State = Message.State
 
@@ -53,4 +53,4 @@ def _expiring() -> QuerySet[Message]:
 
     Of that nobody knows whether it left before a backup was restored.
     """
-    return Message.objects.filter(state__in=WAITING_STATES).exclude(reason=statuses.RESTORED)
+    return Message.objects.filter(state__in=CANCELLABLE_STATES).exclude(reason=statuses.RESTORED)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from connections.models import Connection
 from messaging.actions import histories, statuses
-from messaging.models import WAITING_STATES, Message, Outbox
+from messaging.models import CANCELLABLE_STATES, Message, Outbox
 from organizations.access import Actor, Permission
 from organizations.models import Organization
 from organizations.phone_numbers import same_number
@@ -132,7 +132,7 @@ def _follow_new_link(connection: Connection, outbox: Outbox) -> bool:
     statuses.change_all(connection.pk, sending, State.UNKNOWN, "host_gone")
     state, reason = State.HELD, "new_link"
     if outbox.number and not same_number(outbox.number, connection.number):
-        messages = messages.filter(state__in=WAITING_STATES)
+        messages = messages.filter(state__in=CANCELLABLE_STATES)
         state, reason = State.FAILED, "number_changed"
     else:
         old = timezone.now() - OLD_AT_NEW_LINK

@@ -9,7 +9,7 @@ from django.utils import timezone
 from connections import broadcast
 from messaging.actions import outboxes, statuses
 from messaging.actions.outgoing import DEFAULT_EXPIRY
-from messaging.models import WAITING_STATES, Message
+from messaging.models import CANCELLABLE_STATES, Message
 from messaging.refusals import NotCancellable
 
 State = Message.State
@@ -24,7 +24,7 @@ def cancel(organization_id: int, message_id: int) -> Message:
     outboxes.lock(organization_id)
     messages = Message.objects.select_related("contact", "media", "resends")
     message = messages.get(organization=organization_id, pk=message_id)
-    if message.state not in WAITING_STATES:
+    if message.state not in CANCELLABLE_STATES:
         raise NotCancellable
     statuses.set_state(message, State.CANCELLED, "cancelled")
     statuses.save([message])

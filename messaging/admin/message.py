@@ -14,7 +14,7 @@ from messaging.actions import outgoing, unsent
 from messaging.admin.page import render_tab
 from messaging.admin.rights import Rights, find_organization, rights_of
 from messaging.admin.rows import row_of, text_of, visible_messages
-from messaging.models import WAITING_STATES, Media, Message
+from messaging.models import CANCELLABLE_STATES, Media, Message
 from messaging.queue_reasons import WaitingReasons
 from messaging.refusals import MessageRefused
 from organizations.access import Permission
@@ -40,7 +40,7 @@ def message_view(request: HttpRequest, organization_id: int, message_id: str) ->
         "written_by": translate_actor(message.actor),
         "resent": message.resent.only("public_id", "state").first(),
         "may_repeat": rights.send and outgoing.resend_refusal(message) is None,
-        "may_discard": rights.send and message.state in WAITING_STATES,
+        "may_discard": rights.send and message.state in CANCELLABLE_STATES,
     }
     return render_tab(request, organization, rights, "messaging/message/page.html", context)
 

@@ -6,10 +6,10 @@ from messaging.models.identifiers import PUBLIC_ID_PATTERN, new_public_id, stora
 from messaging.models.media import Media
 from messaging.models.messages import (
     ABOUT_MESSAGES,
+    CANCELLABLE_STATES,
     FILLABLE_STATES,
     MEDIA_MESSAGES,
     UNSENT_STATES,
-    WAITING_STATES,
     EarlyReceipt,
     HandledId,
     HistoryId,
@@ -21,10 +21,10 @@ from messaging.models.settings import MessagingSettings, Outbox
 
 __all__ = [
     "ABOUT_MESSAGES",
+    "CANCELLABLE_STATES",
     "FILLABLE_STATES",
     "MEDIA_MESSAGES",
     "UNSENT_STATES",
-    "WAITING_STATES",
     "PUBLIC_ID_PATTERN",
     "Contact",
     "EarlyReceipt",

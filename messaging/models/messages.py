@@ -190,10 +190,10 @@ class Message(models.Model):
         return hashlib.sha256(f"message {self.public_id} try {number}".encode()).digest()
 
 
-WAITING_STATES = (Message.State.QUEUED, Message.State.HELD)
+CANCELLABLE_STATES = (Message.State.QUEUED, Message.State.HELD)
 """The states of an outgoing message that can be cancelled, and that expires."""
 
-UNSENT_STATES = (*WAITING_STATES, Message.State.SENDING)
+UNSENT_STATES = (*CANCELLABLE_STATES, Message.State.SENDING)
 """The states of an outgoing message of which nobody can say yet what becomes of it."""
 
 FILLABLE_STATES = frozenset({Message.State.UNREADABLE, Message.State.LOST})
