@@ -10,25 +10,19 @@ from django.db import connection
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
-from messaging.models import UNSENT_STATES, Message
+from messaging.models import ACCEPTED_STATES, FAILED_STATES, UNSENT_STATES, Message
 from organizations.access import Caller
 
 State, Direction = Message.State, Message.Direction
 
-WAITING = (State.QUEUED, State.SENDING)
-ACCEPTED = (State.SENT, State.DELIVERED, State.READ, State.PLAYED)
-NOT_SENT = (State.FAILED, State.EXPIRED)
-"""The states that pages count as failed: nothing went out, and nobody asked for that."""
-
-
 RECEIVED = Q(direction=Direction.IN) & ~Q(state=State.LOST)
-SENT = Q(direction=Direction.OUT, state__in=ACCEPTED)
+SENT = Q(direction=Direction.OUT, state__in=ACCEPTED_STATES)
 """What counts as in and out."""
 
 COUNTED = {
     "received": RECEIVED,
     "sent": SENT,
-    "failed": Q(direction=Direction.OUT, state__in=NOT_SENT),
+    "failed": Q(direction=Direction.OUT, state__in=FAILED_STATES),
     "unknown": Q(direction=Direction.OUT, state=State.UNKNOWN),
     "lost": Q(state=State.LOST),
 }

@@ -22,7 +22,14 @@ from messaging.actions.outboxes import follow, is_behind
 from messaging.actions.quotes import quoted_text
 from messaging.actions.row_updates import save_rows
 from messaging.limits import is_day_full
-from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
+from messaging.models import (
+    IN_QUEUE_STATES,
+    Contact,
+    Media,
+    Message,
+    MessagingSettings,
+    Outbox,
+)
 from messaging.text_links import first_link
 
 State = Message.State
@@ -152,8 +159,9 @@ def _first_ready(organization_id: int, last: int, now: datetime) -> Choice:
     ready = Q(state=State.QUEUED) & due & media_ready
     # Late ones expire with the next maintenance, and hold up nobody until then.
     in_time = Q(state=State.SENDING) | Q(expires_at__gt=now)
-    states = (State.QUEUED, State.SENDING)
-    waiting = Message.objects.filter(in_time, organization=organization_id, state__in=states)
+    waiting = Message.objects.filter(
+        in_time, organization=organization_id, state__in=IN_QUEUE_STATES
+    )
     rows = waiting.annotate(ready=Case(When(ready, then=True), default=False), priority=PRIORITY)
     columns = rows.order_by("pk").values_list("pk", "contact", "ready", "priority")
     # An answer is mostly among the first, and then the others need not be read.

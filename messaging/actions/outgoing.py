@@ -23,6 +23,7 @@ from messaging.actions.targets import EDITABLE_FOR
 from messaging.models import (
     ABOUT_MESSAGES,
     MEDIA_MESSAGES,
+    NEVER_LEFT_STATES,
     UNSENT_STATES,
     Contact,
     IdempotencyKey,
@@ -53,7 +54,7 @@ MAX_EXPIRY = timedelta(hours=24)
 # Longer than the time within which workers look by themselves for what expires.
 SOON = timedelta(minutes=2)
 KEEP_KEYS = timedelta(hours=48)
-RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
+RESENDABLE = (State.UNKNOWN, *NEVER_LEFT_STATES)
 
 MEDIA_TYPES: Mapping[str, Collection[str]] = {
     "image": ("image/jpeg", "image/png"),

@@ -16,6 +16,7 @@ from messaging.actions.erasure import KEPT_OF_EVENTS
 from messaging.actions.outgoing import KEEP_KEYS
 from messaging.media_cleanup import delete_after_commit
 from messaging.models import (
+    ARRIVED_STATES,
     UNSENT_STATES,
     Contact,
     IdempotencyKey,
@@ -31,7 +32,6 @@ State = Message.State
 # What one run deletes or erases of an organization at most; the next one goes on.
 BATCH = 1000
 EXPIRED = "expired"
-ARRIVED = (State.DELIVERED, State.READ, State.PLAYED)
 
 
 def organizations() -> list[int]:
@@ -63,7 +63,7 @@ def erase_delivered(organization_id: int) -> None:
     arrived = Message.objects.filter(
         organization=organization_id,
         direction=Message.Direction.OUT,
-        state__in=ARRIVED,
+        state__in=ARRIVED_STATES,
         erased_at=None,
     )
     found = _erase_texts(arrived)

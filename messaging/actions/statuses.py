@@ -13,7 +13,7 @@ from events import log
 from events.log import NewEvent
 from events.models import EventType
 from messaging.actions.row_updates import save_rows
-from messaging.models import Message
+from messaging.models import NEVER_LEFT_STATES, Message
 
 State = Message.State
 
@@ -33,9 +33,6 @@ TIMES = {
 STEPS = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.PLAYED)
 """The states that follow each other; steps may be skipped, and never go back."""
 
-NEVER_SENT = (State.FAILED, State.EXPIRED, State.CANCELLED)
-"""The states that say that nothing went out."""
-
 RESTORED = "restored"
 """The reason of what is held since a backup was restored (restored.py)."""
 
@@ -49,9 +46,9 @@ FIELDS = ["state", "reason", *dict.fromkeys(TIMES.values())]
 
 def set_state(message: Message, state: State, reason: str = "", at: datetime | None = None) -> None:
     """Set a message's state, its reason and the time of the step, without saving."""
-    if state in NEVER_SENT and message.on_unknown == Message.OnUnknown.RESENT:
+    if state in NEVER_LEFT_STATES and message.on_unknown == Message.OnUnknown.RESENT:
         state, reason = State.UNKNOWN, "resent"  # The first try may have gone out.
-    elif state in NEVER_SENT and is_restored(message):
+    elif state in NEVER_LEFT_STATES and is_restored(message):
         state, reason = State.UNKNOWN, "not_sent_again"
     message.state, message.reason = state, reason
     column = TIMES.get(state)

@@ -30,10 +30,9 @@ from messaging.admin.overview import overview_of
 from messaging.admin.page import render_tab, wants_json
 from messaging.admin.rights import find_organization, open_texts, rights_of
 from messaging.admin.rows import row_of, visible_messages
-from messaging.models import Message
+from messaging.models import FAILED_STATES, IN_QUEUE_STATES, Message
 from messaging.queue_reasons import WaitingReasons
 from messaging.refusals import KeyReused, MessageRefused, StorageFull, StorageUnavailable
-from messaging.traffic import NOT_SENT, WAITING
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.models import Organization
@@ -47,9 +46,9 @@ FILTERS: dict[str, tuple[Promise, Q]] = {
     "": (lazy("All"), Q()),
     "in": (lazy("In"), Q(direction=Direction.IN)),
     "out": (lazy("Out"), Q(direction=Direction.OUT)),
-    "waiting": (pgettext_lazy("messages", "Waiting"), Q(state__in=WAITING)),
+    "waiting": (pgettext_lazy("messages", "Waiting"), Q(state__in=IN_QUEUE_STATES)),
     "held": (pgettext_lazy("messages", "Held"), Q(state=State.HELD)),
-    "failed": (pgettext_lazy("messages", "Failed"), Q(state__in=NOT_SENT)),
+    "failed": (pgettext_lazy("messages", "Failed"), Q(state__in=FAILED_STATES)),
     "unknown": (pgettext_lazy("messages", "Unknown"), Q(state=State.UNKNOWN)),
     "lost": (pgettext_lazy("messages", "Lost"), Q(state=State.LOST)),
 }

@@ -19,14 +19,12 @@ from django.utils.translation import pgettext
 from connections import simulator_bridge
 from connections.models import Connection
 from messaging.actions.newcomers import put_card_away
-from messaging.models import Contact, Message, PutAwayCard
+from messaging.models import ARRIVED_STATES, Contact, Message, PutAwayCard
 from organizations.access import Caller, Permission
 from organizations.admin.base import caller_of
 from organizations.models import Membership, Organization
 
 State, Direction, Role = Message.State, Message.Direction, Membership.Role
-
-ARRIVED = (State.DELIVERED, State.READ, State.PLAYED)
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def _steps(usable: QuerySet[Organization], organization: Organization) -> Iterat
     writers = Contact.objects.filter(organization__in=usable, last_received_at__isnull=False)
     answers = Message.objects.filter(contact=OuterRef("pk"), direction=Direction.OUT)
     answered = writers.filter(Exists(answers)).exists()
-    seen = answered and writers.filter(Exists(answers.filter(state__in=ARRIVED))).exists()
+    seen = answered and writers.filter(Exists(answers.filter(state__in=ARRIVED_STATES))).exists()
     log = reverse("messages", args=[organization.pk])
     connection = reverse("admin:connections_connection_change", args=[organization.pk])
     yield Step(_("Link a phone"), connection, connections.exclude(number="").exists())

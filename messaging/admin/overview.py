@@ -12,9 +12,9 @@ from django.utils import timezone
 from messaging import reasons
 from messaging.admin.rights import Rights
 from messaging.admin.rows import MessageRow, row_of, visible_messages
-from messaging.models import Message, MessagingSettings, Outbox
+from messaging.models import ACCEPTED_STATES, FAILED_STATES, Message, MessagingSettings, Outbox
 from messaging.queue_reasons import WaitingReasons
-from messaging.traffic import ACCEPTED, NOT_SENT, Traffic, midnight, traffic_of
+from messaging.traffic import Traffic, midnight, traffic_of
 
 State, Direction = Message.State, Message.Direction
 
@@ -53,7 +53,7 @@ def overview_of(organization_id: int, rights: Rights) -> Overview:
         lost=[row_of(message, rights, waiting) for message in lost[:LOST_SHOWN]],
         lost_count=lost.count(),
         last_in=_newest(own.filter(direction=Direction.IN), "created_at"),
-        last_out=_newest(own.filter(direction=Direction.OUT, state__in=ACCEPTED), "sent_at"),
+        last_out=_newest(own.filter(direction=Direction.OUT, state__in=ACCEPTED_STATES), "sent_at"),
         stopped_at=MessagingSettings.of(organization_id).sending_stopped_at,
         replies_only_until=outbox.active_replies_only_until if outbox else None,
     )
@@ -62,7 +62,7 @@ def overview_of(organization_id: int, rights: Rights) -> Overview:
 def _failures(organization_id: int) -> list[tuple[str, int]]:
     """Return why messages of today failed, the most frequent reason first."""
     failed = Message.objects.filter(
-        organization=organization_id, state__in=NOT_SENT, created_at__gte=midnight()
+        organization=organization_id, state__in=FAILED_STATES, created_at__gte=midnight()
     )
     rows = failed.order_by().values_list("reason").annotate(number=Count("pk"))
     found = [(reasons.sentence(reason), number) for reason, number in rows]

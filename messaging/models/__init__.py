@@ -6,9 +6,14 @@ from messaging.models.identifiers import PUBLIC_ID_PATTERN, new_public_id, stora
 from messaging.models.media import Media
 from messaging.models.messages import (
     ABOUT_MESSAGES,
+    ACCEPTED_STATES,
+    ARRIVED_STATES,
     CANCELLABLE_STATES,
+    FAILED_STATES,
     FILLABLE_STATES,
+    IN_QUEUE_STATES,
     MEDIA_MESSAGES,
+    NEVER_LEFT_STATES,
     UNSENT_STATES,
     EarlyReceipt,
     HandledId,
@@ -21,9 +26,14 @@ from messaging.models.settings import MessagingSettings, Outbox
 
 __all__ = [
     "ABOUT_MESSAGES",
+    "ACCEPTED_STATES",
+    "ARRIVED_STATES",
     "CANCELLABLE_STATES",
+    "FAILED_STATES",
     "FILLABLE_STATES",
+    "IN_QUEUE_STATES",
     "MEDIA_MESSAGES",
+    "NEVER_LEFT_STATES",
     "UNSENT_STATES",
     "PUBLIC_ID_PATTERN",
     "Contact",

@@ -196,6 +196,21 @@ CANCELLABLE_STATES = (Message.State.QUEUED, Message.State.HELD)
 UNSENT_STATES = (*CANCELLABLE_STATES, Message.State.SENDING)
 """The states of an outgoing message of which nobody can say yet what becomes of it."""
 
+IN_QUEUE_STATES = (Message.State.QUEUED, Message.State.SENDING)
+"""The states of an outgoing message that waits for its turn, or is being sent."""
+
+ARRIVED_STATES = (Message.State.DELIVERED, Message.State.READ, Message.State.PLAYED)
+"""The states of an outgoing message that has reached its recipient."""
+
+ACCEPTED_STATES = (Message.State.SENT, *ARRIVED_STATES)
+"""The states of an outgoing message that WhatsApp has taken."""
+
+FAILED_STATES = (Message.State.FAILED, Message.State.EXPIRED)
+"""The states that pages count as failed: nothing went out, and nobody asked for that."""
+
+NEVER_LEFT_STATES = (*FAILED_STATES, Message.State.CANCELLED)
+"""The states that say that nothing went out."""
+
 FILLABLE_STATES = frozenset({Message.State.UNREADABLE, Message.State.LOST})
 """The states of a received message whose text is not known, and may still come."""
 

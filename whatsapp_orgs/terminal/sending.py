@@ -8,7 +8,7 @@ from connections.models import Worker
 from messaging.actions import outgoing, unsent
 from messaging.api.serializers import NewMessageSerializer
 from messaging.api.views_messages import new_message
-from messaging.models import UNSENT_STATES, Message
+from messaging.models import NEVER_LEFT_STATES, UNSENT_STATES, Message
 from messaging.queue_reasons import WaitingReasons
 from messaging.reasons import sentence
 from messaging.refusals import NotCancellable
@@ -20,7 +20,6 @@ from whatsapp_orgs.terminal.console import Console
 from whatsapp_orgs.terminal.outcomes import TERMINAL, Ended, Exit
 
 State = Message.State
-ENDED_BADLY = (State.FAILED, State.EXPIRED, State.CANCELLED)
 CANCELLED = "The message was cancelled before it was sent."
 UNSTOPPABLE = "The message cannot be cancelled any more; it may have been sent."
 
@@ -65,7 +64,7 @@ def _wait(console: Console, message_id: int, seconds: float) -> None:
         if time.monotonic() >= deadline:
             raise _timed_out(reason, seconds)
         waiting.pause()
-    if message.state in ENDED_BADLY:
+    if message.state in NEVER_LEFT_STATES:
         raise Ended(Exit.NOT_SENT, message.reason or message.state, sentence(message.reason))
     if message.state == State.UNKNOWN:
         raise Ended(Exit.MAYBE_SENT, message.reason or "unknown", sentence(message.reason))
