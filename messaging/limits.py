@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,9 +28,15 @@ class Limits:
     replies_only_until: datetime | None
 
 
-def is_day_full(own: MessagingSettings) -> bool:
-    """Return whether as many new people were written to as these settings allow in 24 hours."""
-    return bool(own.new_per_day) and new_recipients(own.organization_id) >= own.new_per_day
+def is_day_full(own: MessagingSettings, count: Callable[[], int] | None = None) -> bool:
+    """Return whether as many new people were written to as these settings allow in 24 hours.
+
+    `count`: returns how many, for callers that keep it; asked only where there is a limit.
+    """
+    if not own.new_per_day:
+        return False
+    written_to = count() if count else new_recipients(own.organization_id)
+    return written_to >= own.new_per_day
 
 
 def new_recipients(organization_id: int) -> int:

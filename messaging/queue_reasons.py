@@ -9,7 +9,7 @@ from django.utils import timezone
 from connections.lifecycle import State as LinkState
 from connections.models import Connection
 from connections.status import get_status
-from messaging.limits import Limits, new_recipients
+from messaging.limits import Limits, is_day_full, new_recipients
 from messaging.models import Message, MessagingSettings, Outbox
 from organizations.models import Organization
 
@@ -98,5 +98,4 @@ class WaitingReasons:
 
     @property
     def _day_full(self) -> bool:
-        limit = self._settings.new_per_day
-        return bool(limit) and self._new_recipients >= limit
+        return is_day_full(self._settings, lambda: self._new_recipients)
