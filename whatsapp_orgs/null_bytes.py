@@ -1,15 +1,13 @@
-"""Refuse NUL characters, which PostgreSQL does not store, in queries and session cookies.
+"""Refuse NUL characters, which PostgreSQL does not store, in the queries of pages.
 
-Routes refuse them in paths, serializers and forms in bodies, the API in its parameters.
+Routes refuse them in paths, serializers and forms in bodies, the API in its parameters, and
+`login/sessions.py` ignores session cookies with one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any
 
-from django.contrib.sessions.backends import db
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.views.defaults import bad_request
@@ -27,18 +25,3 @@ def refuse_in_query(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
-
-
-class SessionStore(db.SessionStore):
-    """Django's database sessions, which ignore a cookie with a NUL (written "\\000")."""
-
-    # The expiry in the row; None if no row was read.
-    row_expires: datetime | None = None
-
-    def __init__(self, session_key: str | None = None) -> None:
-        super().__init__(None if session_key and "\0" in session_key else session_key)
-
-    def _get_session_from_db(self) -> Any:
-        row: Any = super()._get_session_from_db()  # type: ignore[misc]
-        self.row_expires = row.expire_date if row else None
-        return row

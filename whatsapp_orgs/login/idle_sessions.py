@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from whatsapp_orgs.null_bytes import SessionStore
+from whatsapp_orgs.login.sessions import SessionStore
 
 # A session is extended at most this often, so that not every page costs a write.
 UPDATE_SECONDS = 60.0
