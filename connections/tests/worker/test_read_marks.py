@@ -98,7 +98,7 @@ def test_mark_that_fails_is_still_pending_and_told_again() -> None:
             await asyncio.sleep(1)
             assert marks.ids == [1], "the other chat's mark was taken"
             client.errors.clear()
-            await asyncio.sleep(signals.FIRST_REST_SECONDS)
+            await asyncio.sleep(signals.FIRST_BACKOFF_SECONDS)
             assert marks.ids == []
 
     run_in_virtual_time(run)
@@ -113,7 +113,7 @@ def test_retries_back_off_and_end(caplog: pytest.LogCaptureFixture) -> None:
                 traffic.wake()
                 await asyncio.sleep(1)
             assert len(client.calls) == 4, "after 0, 5, 15 and 35 seconds"
-            await asyncio.sleep(signals.MAX_TRIES * signals.LONGEST_REST_SECONDS)
+            await asyncio.sleep(signals.MAX_TRIES * signals.MAX_BACKOFF_SECONDS)
 
     run_in_virtual_time(run)
     assert (len(client.calls), marks.ids) == (signals.MAX_TRIES, [])
@@ -125,7 +125,7 @@ def test_lost_connection_ends_no_mark() -> None:
 
     async def run() -> None:
         async with telling(marks, {A: client}):
-            await asyncio.sleep(2 * signals.MAX_TRIES * signals.LONGEST_REST_SECONDS)
+            await asyncio.sleep(2 * signals.MAX_TRIES * signals.MAX_BACKOFF_SECONDS)
 
     run_in_virtual_time(run)
     assert marks.ids == [1]

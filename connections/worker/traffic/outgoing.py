@@ -17,16 +17,16 @@ from connections.worker.message_port import Interrupted, Outgoing
 from connections.worker.polling import PollTimer, safety_seconds
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import loop_time
+from connections.worker.traffic.backoff import Backoff
 from connections.worker.traffic.context import TrafficContext
-from connections.worker.traffic.rests import Rest
 from connections.worker.traffic.sending import Sender
 
 logger = logging.getLogger(__name__)
 
 # The shortest pause between two rounds.
 MIN_PAUSE_SECONDS = 0.05
-# How long an outbox rests whose messages may not leave for now, because of a limit for instance.
-FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 15.0
+# The backoff of an outbox whose messages may not leave for now, because of a limit for instance.
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 1.0, 15.0
 RECOVER_SECONDS = 5.0
 MAX_CONCURRENT = 200
 # How many messages are taken in one transaction.
@@ -48,7 +48,7 @@ class OutgoingTraffic:
         self._announced: dict[int, None] = {}  # connections that have messages, oldest first
         self._gaps: dict[int, float] = {}  # until when pacing lets nothing leave
         self._look_at = 0.0
-        self._resting: dict[int, Rest] = {}
+        self._backoffs: dict[int, Backoff] = {}
         self._senders: dict[int, asyncio.Task[None]] = {}
         self._taking: asyncio.Task[float] | None = None
         self._in_flight: set[int] = set()
@@ -59,12 +59,12 @@ class OutgoingTraffic:
         """Send soon what waits in an outbox, unless another worker has its connection."""
         if connection_id not in self._context.tasks():
             return
-        self._resting.pop(connection_id, None)
+        self._backoffs.pop(connection_id, None)
         self._announced[connection_id] = None
         self._woken.set()
 
     def look(self) -> None:
-        """Look at all outboxes soon, but those that rest, and for interrupted messages."""
+        """Look at all outboxes soon, but those that back off, and for interrupted messages."""
         self._look_at = 0.0
         self._woken.set()
         self._recovery_timer.wake()
@@ -135,8 +135,8 @@ class OutgoingTraffic:
             return safety_seconds()
         if (now := loop_time()) >= self._look_at:
             # Before the look: who asks for another one meanwhile gets it.
-            rests = (rest.until for rest in self._resting.values() if rest.until > now)
-            self._look_at = min([now + safety_seconds(), *rests])
+            ends = (each.until for each in self._backoffs.values() if each.until > now)
+            self._look_at = min([now + safety_seconds(), *ends])
             await self._look()
         await self._take_announced()
         now = loop_time()
@@ -150,7 +150,7 @@ class OutgoingTraffic:
             pk
             for pk in context.connected_clients()
             if pk not in self._senders
-            and (pk not in self._resting or self._resting[pk].until <= now)
+            and (pk not in self._backoffs or self._backoffs[pk].until <= now)
         ]
         if not looked_at:
             return
@@ -160,12 +160,12 @@ class OutgoingTraffic:
             self._announced.setdefault(pk)
             self._wait_until(pk, waiting[pk])
 
-    def _rest(self, connection_id: int) -> None:
+    def _back_off(self, connection_id: int) -> None:
         """Leave an outbox alone for a while, longer each time."""
-        earlier = self._resting.get(connection_id)
-        rest = Rest.after(earlier, FIRST_REST_SECONDS, LONGEST_REST_SECONDS)
-        self._resting[connection_id] = rest
-        self._look_at = min(self._look_at, rest.until)
+        earlier = self._backoffs.get(connection_id)
+        backoff = Backoff.after(earlier, FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS)
+        self._backoffs[connection_id] = backoff
+        self._look_at = min(self._look_at, backoff.until)
 
     def _wait_until(self, connection_id: int, at: datetime) -> None:
         """Take nothing of a connection before a time."""
@@ -208,12 +208,12 @@ class OutgoingTraffic:
             taken = {pk: None}
         for pk, outgoing in taken.items():
             if outgoing is None:
-                self._rest(pk)
+                self._back_off(pk)
             elif isinstance(outgoing, datetime):
                 self._announced[pk] = None
                 self._wait_until(pk, outgoing)
             else:
-                self._resting.pop(pk, None)
+                self._backoffs.pop(pk, None)
                 task, client = due[pk]
                 self._start_sender(task, task.client or client, outgoing)
         # Somebody else writes messages of the others at this moment.
@@ -223,7 +223,7 @@ class OutgoingTraffic:
         def end(_: object) -> None:
             self._senders.pop(task.id, None)
             self._in_flight.discard(outgoing.message_id)
-            if outgoing.others_wait and task.id not in self._resting:
+            if outgoing.others_wait and task.id not in self._backoffs:
                 self._announced.setdefault(task.id)
             if task.id in self._announced:
                 self._woken.set()
@@ -245,7 +245,7 @@ class OutgoingTraffic:
             # `recover` looks the message up.
             self._recovery_timer.wake()
             logger.exception("a message could not be sent", extra={"organization": pk})
-            self._rest(pk)
+            self._back_off(pk)
             self._woken.set()
 
 

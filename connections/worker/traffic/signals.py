@@ -10,17 +10,17 @@ from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import ReadMark
 from connections.worker.polling import PollTimer
 from connections.worker.tasks.context import loop_time
+from connections.worker.traffic.backoff import Backoff
 from connections.worker.traffic.connection_tasks import ConnectionTasks
 from connections.worker.traffic.context import TrafficContext
-from connections.worker.traffic.rests import Rest
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 # The library asks WhatsApp for the account's settings first, and gives up by itself after 75 s.
 MARK_SECONDS = 90.0
-# How long a connection rests whose marks WhatsApp did not take, twice as long each time.
-FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 5.0, 60.0
+# The backoff of a connection whose marks WhatsApp did not take, twice as long each time.
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 5.0, 60.0
 # How often it is told of marks that it does not take, before they are given up.
 MAX_TRIES = 20
 # Errors of a client that is about to lose its connection; they say nothing about the marks.
@@ -38,7 +38,7 @@ class Signals:
         self._timer = PollTimer(LOOK_SECONDS)
         # Others may wait behind the marks that a task tells.
         self._tellers = ConnectionTasks("tell what was read", self._timer.wake)
-        self._rests: dict[int, Rest] = {}
+        self._backoffs: dict[int, Backoff] = {}
         # How often WhatsApp did not take a connection's marks, in a row.
         self._tries: dict[int, int] = {}
 
@@ -55,17 +55,17 @@ class Signals:
             await self._tellers.cancel()
 
     async def _look(self) -> float | None:
-        """Start to tell of the marks that wait. Return the seconds until a rest ends."""
+        """Start to tell of the marks that wait. Return the seconds until a backoff ends."""
         context, now = self._context, loop_time()
-        resting = {pk: rest.until for pk, rest in self._rests.items() if rest.until > now}
-        busy = self._tellers.busy | resting.keys()
+        waiting = {pk: each.until for pk, each in self._backoffs.items() if each.until > now}
+        busy = self._tellers.busy | waiting.keys()
         clients = {pk: found for pk, found in context.connected_clients().items() if pk not in busy}
         if clients and context.lease_held():
             marks = await context.db(context.port.pending_marks, list(clients))
             marks = sorted(marks, key=ReadMark.group_key)
             for pk, found in groupby(marks, lambda mark: mark.connection_id):
                 self._tellers.start(pk, self._tell(pk, clients[pk], list(found)))
-        return min(resting.values()) - now if resting else None
+        return min(waiting.values()) - now if waiting else None
 
     async def _tell(self, pk: int, client: ClientHandle, marks: Sequence[ReadMark]) -> None:
         """Tell WhatsApp of a connection's marks, which are in the order of their groups."""
@@ -86,12 +86,12 @@ class Signals:
             await self._record(pk, told, failed, error)
         except Exception:
             logger.exception("read marks could not be recorded", extra={"organization": pk})
-            self._rest(pk, tries=0)
+            self._back_off(pk, tries=0)
 
     async def _record(
         self, pk: int, told: Sequence[ReadMark], failed: Sequence[ReadMark], error: str
     ) -> None:
-        """End the marks that were told. Let the connection rest after a failure, or give up."""
+        """End the marks that were told. Back off after a failure, or give up."""
         context = self._context
         tries = self._tries.get(pk, 0) + (error not in AWAY)
         given_up = failed if tries >= MAX_TRIES else ()
@@ -101,14 +101,16 @@ class Signals:
             about = {"organization": pk, "count": len(given_up), "why": error}
             logger.warning("WhatsApp does not take read marks", extra=about)
         if error and not given_up:
-            self._rest(pk, tries)
+            self._back_off(pk, tries)
         else:
-            self._rests.pop(pk, None)
+            self._backoffs.pop(pk, None)
             self._tries.pop(pk, None)
 
-    def _rest(self, pk: int, tries: int) -> None:
+    def _back_off(self, pk: int, tries: int) -> None:
         """Leave a connection alone for a while, longer each time."""
-        self._rests[pk] = Rest.after(self._rests.get(pk), FIRST_REST_SECONDS, LONGEST_REST_SECONDS)
+        self._backoffs[pk] = Backoff.after(
+            self._backoffs.get(pk), FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS
+        )
         self._tries[pk] = tries
 
     async def show_typing(self, connection_id: int, contact_id: int, typing: bool) -> None:
