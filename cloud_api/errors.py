@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from cloud_api.codes import TITLES, Code
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from messaging import refusals
 from organizations.api.error_texts import message_of
 
@@ -136,7 +136,7 @@ def _framework_error(error: exceptions.APIException) -> GraphError:
         code = Code.NOT_ALLOWED
     elif status == 429:
         code = Code.TOO_MANY_CALLS
-    elif isinstance(error, Refused) and error.get_codes() == "unsupported_type":
+    elif isinstance(error, RefusedResponse) and error.get_codes() == "unsupported_type":
         code = Code.UNSUPPORTED_TYPE
     elif isinstance(error, exceptions.ValidationError):
         code = Code.MISSING_FIELD if _is_missing(error.get_codes()) else Code.BAD_FIELD

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from connections.api.urls import many_urlpatterns
 from connections.api.views_events import EventsView
 from connections.api.views_organizations import OrganizationsView, OrganizationView
@@ -37,9 +37,9 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied(str(error) or None)
     elif isinstance(error, RequestRefused):
-        error = Refused(error.status, error.code, str(error), error.wait)
+        error = RefusedResponse(error.status, error.code, str(error), error.wait)
     elif isinstance(error, MessageRefused):
-        error = Refused(error.status, error.code, error.sentence, error.retry_after)
+        error = RefusedResponse(error.status, error.code, error.sentence, error.retry_after)
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return None

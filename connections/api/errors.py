@@ -3,7 +3,7 @@
 from rest_framework.exceptions import APIException
 
 
-class Refused(APIException):
+class RefusedResponse(APIException):
     """An error with a code. `wait`: the seconds after which to try again."""
 
     def __init__(self, status: int, code: str, message: str, wait: int | None = None) -> None:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from connections import actions
 from connections.api import schema
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from connections.api.serializers import status_response
 from connections.broadcast import connection_group
 from connections.lifecycle import Reason, State
@@ -114,7 +114,7 @@ class DisconnectView(ConnectionView):
         if status is None:
             return accepted_response(DISCONNECT_INITIALIZED, success=True)
         if status.connection.logout_pending:
-            raise Refused(
+            raise RefusedResponse(
                 http_status.HTTP_500_INTERNAL_SERVER_ERROR, status.reason, status.reason_text.full
             )
         return Response({"success": True, "message": disconnected_message(status, was_connected)})

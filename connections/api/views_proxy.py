@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from connections import actions, proxies
 from connections.api import schema_proxy as schema
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from connections.api.proxy_serializers import ProxyBody
 from connections.models import OrganizationProxy
 from connections.reason_texts import REASON_TEXTS
@@ -62,11 +62,11 @@ class TryProxyView(CallerView):
         try:
             result = proxies.try_proxy(organization)
         except OrganizationProxy.DoesNotExist as error:
-            raise Refused(http_status.HTTP_404_NOT_FOUND, "no_proxy", NO_PROXY) from error
+            raise RefusedResponse(http_status.HTTP_404_NOT_FOUND, "no_proxy", NO_PROXY) from error
         if result.problem is not None:
             reason = proxies.REASONS[result.problem]
             text = f"{proxies.sentence_of(result)} {REASON_TEXTS[reason].next_step}"
-            raise Refused(
+            raise RefusedResponse(
                 http_status.HTTP_503_SERVICE_UNAVAILABLE, reason.value, text, TRY_AGAIN_SECONDS
             )
         message = proxies.sentence_of(result)

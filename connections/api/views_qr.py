@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from connections import actions, qr
 from connections.api import schema
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from connections.api.views import RETRY_SECONDS, ConnectionView
 from connections.lifecycle import State
 from connections.status import ConnectionStatus, get_status
@@ -75,5 +75,7 @@ def _no_code_error(status: ConnectionStatus) -> Exception:
     if status.state == State.CONNECTED:
         return actions.AlreadyConnected()
     if status.has_client:
-        return Refused(http_status.HTTP_404_NOT_FOUND, "qr_not_available", NO_CODE, RETRY_SECONDS)
-    return Refused(http_status.HTTP_404_NOT_FOUND, "client_not_found", NO_CLIENT)
+        return RefusedResponse(
+            http_status.HTTP_404_NOT_FOUND, "qr_not_available", NO_CODE, RETRY_SECONDS
+        )
+    return RefusedResponse(http_status.HTTP_404_NOT_FOUND, "client_not_found", NO_CLIENT)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from connections import actions, qr
 from connections.api import schema
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from connections.api.serializers import PhoneNumberSerializer, ReconnectBodySerializer
 from connections.api.views import (
     DATABASE_UNAVAILABLE,
@@ -85,15 +85,15 @@ def _progress_message(connection_id: int) -> str:
 
 
 def _result(connection_id: int, generation: int, result_of: ResultOf) -> Response | None:
-    """Return the answer to a request for a connection, once there is one. Raises Refused."""
+    """Return the answer to a request for a connection once there is one. Raises RefusedResponse."""
     connection = Connection.objects.get(pk=connection_id)
     if connection.generation != generation:
-        raise Refused(http_status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
+        raise RefusedResponse(http_status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
     if connection.state in IN_PROGRESS and connection.reason not in WITHOUT_CODE:
         return None  # Most checks end here, after one query.
     status = get_status(connection)
     if status.state == State.ACTION_NEEDED or status.reason in WITHOUT_CODE:
-        raise Refused(
+        raise RefusedResponse(
             http_status.HTTP_503_SERVICE_UNAVAILABLE,
             status.reason,
             status.reason_text.full,

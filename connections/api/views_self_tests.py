@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from connections import actions, self_test_texts
 from connections.api import schema_self_tests as schema
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from connections.api.views import (
     RETRY_SECONDS,
     ConnectionView,
@@ -40,7 +40,7 @@ class SelfTestView(ConnectionView):
         if wait_for_result(connection.pk, check, settings.RECONNECT_WAIT_SECONDS) is None:
             return accepted_response(self_test_texts.describe(test))
         if failure := test.effective_failure:
-            raise Refused(
+            raise RefusedResponse(
                 http_status.HTTP_503_SERVICE_UNAVAILABLE,
                 failure.value,
                 self_test_texts.describe(test),

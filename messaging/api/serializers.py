@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.status import HTTP_400_BAD_REQUEST
 
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from events.models import EventType
 from messaging.actions import contacts
 from messaging.actions.contacts import Address
@@ -144,7 +144,7 @@ class NewMessageSerializer(serializers.Serializer[Any]):
         kind = data.get("type") if isinstance(data, dict) else None
         if isinstance(kind, str) and kind not in CONTENT:
             text = gettext(UNSUPPORTED_TYPE).format(type=kind[:40], types=", ".join(CONTENT))
-            raise Refused(HTTP_400_BAD_REQUEST, "unsupported_type", f"type: {text}")
+            raise RefusedResponse(HTTP_400_BAD_REQUEST, "unsupported_type", f"type: {text}")
         return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

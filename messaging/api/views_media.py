@@ -17,7 +17,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connections.api.errors import Refused
+from connections.api.errors import RefusedResponse
 from messaging import file_addresses, media_files
 from messaging.actions import media as actions
 from messaging.api import schema_media as schema
@@ -64,7 +64,7 @@ class MediaUploadView(CallerView):
             )
         except media_files.TooLarge as error:
             text = gettext(TOO_LARGE).format(size=actions.max_bytes() // actions.MEGABYTE)
-            raise Refused(
+            raise RefusedResponse(
                 http_status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "too_large", text
             ) from error
         except Mismatch as error:
@@ -101,7 +101,9 @@ class MediaFileView(CallerView):
     def get(self, request: Request, organization_id: int, media_id: str) -> StreamingHttpResponse:
         media = _find(self, organization_id, media_id)
         if media.state != Media.State.READY:
-            raise Refused(http_status.HTTP_409_CONFLICT, "media_not_ready", gettext(NOT_STORED))
+            raise RefusedResponse(
+                http_status.HTTP_409_CONFLICT, "media_not_ready", gettext(NOT_STORED)
+            )
         return _file_response(media)
 
 
