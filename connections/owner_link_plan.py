@@ -18,7 +18,7 @@ NO_LINK_YET = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
-class Refused:
+class RefusedGroup:
     """Organizations that would get no link for the same reason."""
 
     reason: str
@@ -34,7 +34,7 @@ class LinkPlan:
     new: list[Connection] = field(default_factory=list)
     replaced: list[tuple[Connection, str]] = field(default_factory=list)
     """With what became of the link so far."""
-    refused: dict[str, Refused] = field(default_factory=dict)
+    refused: dict[str, RefusedGroup] = field(default_factory=dict)
     """By the code of the refusal: the waits in its texts differ by seconds."""
     missing: int = 0
     """How many were chosen that the caller does not see (any more)."""
@@ -59,7 +59,8 @@ def plan_links(caller: Caller, ids: Collection[int]) -> LinkPlan:
     roles = caller.roles(row.organization for row in rows)
     for row in rows:
         if Permission.OPERATE not in PERMISSIONS.get(roles.get(row.pk, ""), ()):
-            group = plan.refused.setdefault(Problem.NO_RIGHT, Refused(str(Problem.NO_RIGHT.label)))
+            no_right = RefusedGroup(str(Problem.NO_RIGHT.label))
+            group = plan.refused.setdefault(Problem.NO_RIGHT, no_right)
             group.rows.append(row)
         else:
             _plan_one(plan, row, workforce)
@@ -74,7 +75,7 @@ def _plan_one(plan: LinkPlan, row: Connection, workforce: Workforce) -> None:
         check_linkable(row)
         check_limit(row)
     except RequestRefused as refusal:
-        group = plan.refused.setdefault(refusal.code, Refused(refusal.page_message))
+        group = plan.refused.setdefault(refusal.code, RefusedGroup(refusal.page_message))
         group.rows.append(row)
         if (refusal.wait or 0) > group.wait:
             group.wait, group.reason = refusal.wait or 0, refusal.page_message
