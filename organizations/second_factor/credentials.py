@@ -20,23 +20,23 @@ from organizations.login import throttle
 from organizations.models.second_factor import RecoveryCodes, device_for
 
 
-class Refused(Exception):
+class WrongCredential(Exception):
     """A wrong password or code, or too many of them. The message is shown to the user."""
 
 
 @sensitive_variables("password")
 def check_password(request: HttpRequest, user: User, password: str) -> None:
-    """Raise Refused unless this is the user's password."""
+    """Raise WrongCredential unless this is the user's password."""
     name = user.get_username()
     found = authenticate(request, username=name, password=password)
     if found is None or found.pk != user.pk:
-        raise Refused(_("This password is not right."))
+        raise WrongCredential(_("This password is not right."))
     throttle.refund(request)
 
 
 @sensitive_variables("typed", "code")
 def check_code(request: HttpRequest, user: User, typed: str) -> bool:
-    """Consume a code, and return whether it was a recovery code. Raises Refused.
+    """Consume a code, and return whether it was a recovery code. Raises WrongCredential.
 
     When a login limit refuses it, the middleware of django-axes answers instead of the view.
     """
@@ -49,12 +49,12 @@ def check_code(request: HttpRequest, user: User, typed: str) -> bool:
     if not AxesProxyHandler.is_allowed(request, credentials):
         request.axes_locked_out = True  # type: ignore[attr-defined]
         request.axes_credentials = credentials  # type: ignore[attr-defined]
-        raise Refused("")
+        raise WrongCredential("")
     if not throttle.allow_attempt(request, user):
-        raise Refused("")
+        raise WrongCredential("")
     if device is None or not django_otp.verify_token(user, device.persistent_id, code):
         user_login_failed.send(__name__, credentials=credentials, request=request)
-        raise Refused(_("This code is not right, or it was used already."))
+        raise WrongCredential(_("This code is not right, or it was used already."))
     throttle.refund(request)
     return isinstance(device, RecoveryCodes)
 
@@ -68,4 +68,4 @@ def _require_no_delay(device: Any) -> None:
             "Too many wrong codes. Try again in {wait} seconds.",
             seconds,
         )
-        raise Refused(text.format(wait=seconds))
+        raise WrongCredential(text.format(wait=seconds))

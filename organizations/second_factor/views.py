@@ -28,7 +28,7 @@ from organizations.models.second_factor import (
     encrypt_secret,
 )
 from organizations.second_factor import actions, sessions
-from organizations.second_factor.credentials import Refused, check_code, check_password
+from organizations.second_factor.credentials import WrongCredential, check_code, check_password
 from organizations.second_factor.forms import CodeForm, ConfirmForm, SetUpForm
 
 SECRET_BYTES = 20
@@ -48,7 +48,7 @@ def code_view(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             used_recovery = check_code(request, user, form.cleaned_data["code"])
-        except Refused as error:
+        except WrongCredential as error:
             form.add_error("code", str(error))
         else:
             return _log_in(request, user, app, used_recovery)
@@ -92,7 +92,7 @@ def _set_up(request: HttpRequest) -> HttpResponse:
             check_password(request, user, form.cleaned_data["password"])
             code = "".join(form.cleaned_data["code"].split())
             codes = actions.set_up(user, secret, code, _actor(request, user))
-        except Refused as error:
+        except WrongCredential as error:
             form.add_error("password", str(error))
         except actions.WrongCode:
             form.add_error("code", _("The app shows another code by now, or has another secret."))
@@ -162,7 +162,7 @@ def _confirmation_form(request: HttpRequest, user: User) -> ConfirmForm:
             check_password(request, user, form.cleaned_data["password"])
             field = "code"
             check_code(request, user, form.cleaned_data["code"])
-        except Refused as error:
+        except WrongCredential as error:
             form.add_error(field, str(error))
     return form
 
