@@ -20,7 +20,7 @@ NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 9
 CHANGED = _("The expected number was changed.")
 
 
-class Refused(RequestRefused):
+class PageRefused(RequestRefused):
     """A refusal of this page only. `text`: in the language of the person who asked."""
 
     def __init__(self, text: str) -> None:
@@ -32,19 +32,19 @@ class Refused(RequestRefused):
 
 
 def typed_number(request: HttpRequest, field: str, connection: Connection) -> str:
-    """Return the digits of the number in a field. Raises Refused."""
+    """Return the digits of the number in a field. Raises PageRefused."""
     typed = request.POST.get(field, "")[:MAX_CHARACTERS]
     try:
         known = connection.organization.known_numbers
         return parse_phone_number(typed, *known, home=connection.home_number)
     except ForeignCharacters as error:
-        raise Refused(str(error)) from error
+        raise PageRefused(str(error)) from error
     except ValueError as error:
-        raise Refused(gettext(NO_NUMBER)) from error
+        raise PageRefused(gettext(NO_NUMBER)) from error
 
 
 def change_expected_number(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    """Set the only number that may be linked; an empty field allows any. Raises Refused."""
+    """Set the only number that may be linked; an empty field allows any. Raises PageRefused."""
     empty = not request.POST.get(EXPECTED, "").strip()
     number = "" if empty else typed_number(request, EXPECTED, connection)
     set_expected_number(connection.organization, number, actor)

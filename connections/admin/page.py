@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop as _
 
 from connections import actions, proxies, simulator_bridge
 from connections.admin import number_fields
-from connections.admin.number_fields import Refused
+from connections.admin.number_fields import PageRefused
 from connections.admin.operable import operable_connection
 from connections.admin.texts import page_texts
 from connections.admin.uptime_bars import uptime_bars
@@ -268,5 +268,5 @@ def _scan(connection: Connection, actor: Actor, request: HttpRequest) -> str:
             return SCANNED
     except simulator_bridge.ScanFailed as error:
         text = gettext("The simulated phone could not scan the code: {problem}")
-        raise Refused(text.format(problem=error)) from error
-    raise Refused(gettext(NO_CODE))
+        raise PageRefused(text.format(problem=error)) from error
+    raise PageRefused(gettext(NO_CODE))
