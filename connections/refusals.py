@@ -199,7 +199,7 @@ class LinkMadeMeanwhile(RequestRefused):
         return text.format(name=self.by, time=time)
 
 
-class TooManyLinks(TooManyRequests):
+class TooManyOwnerLinks(TooManyRequests):
     """Too many links for the owner."""
 
     @staticmethod

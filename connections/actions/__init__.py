@@ -84,7 +84,7 @@ from connections.refusals import (
     ProxyIsTried,
     RequestRefused,
     TemporarilyBanned,
-    TooManyLinks,
+    TooManyOwnerLinks,
     TooManyRequests,
     TooManyTests,
     UnexpectedNumber,

@@ -31,7 +31,7 @@ from connections.refusals import (
     NothingToCancel,
     OrganizationInactive,
     TemporarilyBanned,
-    TooManyLinks,
+    TooManyOwnerLinks,
 )
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
@@ -59,8 +59,8 @@ def make_owner_link(
     `lifetime`: OWNER_LINK_SECONDS if it is not given, and at most MAX_LIFETIME. `seen`: when the
     newest link that the actor knows of was made; a later one is not revoked.
 
-    Raises what check_linkable raises, LinkMadeMeanwhile, TooManyLinks, and PermissionDenied when
-    the actor's right has ended meanwhile.
+    Raises what check_linkable raises, LinkMadeMeanwhile, TooManyOwnerLinks, and PermissionDenied
+    when the actor's right has ended meanwhile.
     """
     connection = lock_connection(connection_id, actor)
     check_linkable(connection)
@@ -186,13 +186,13 @@ def check_linkable(connection: Connection) -> None:
 
 
 def check_limit(connection: Connection) -> None:
-    """Raise TooManyLinks if OWNER_LINKS_PER_ORGANIZATION were made in WINDOW."""
+    """Raise TooManyOwnerLinks if OWNER_LINKS_PER_ORGANIZATION were made in WINDOW."""
     limit = settings.OWNER_LINKS_PER_ORGANIZATION
     recent = connection.owner_links.filter(made_at__gt=timezone.now() - WINDOW)
     times = list(recent.order_by("-made_at").values_list("made_at", flat=True)[:limit])
     if len(times) == limit:
         wait = times[-1] + WINDOW - timezone.now()
-        raise TooManyLinks(max(1, round(wait.total_seconds())))
+        raise TooManyOwnerLinks(max(1, round(wait.total_seconds())))
 
 
 def _revoke_open(connection: Connection, actor: Actor) -> bool:

@@ -20,7 +20,7 @@ from connections.api.serializers_many import (
     OwnerLinkSerializer,
     ReconnectOutcomesSerializer,
 )
-from connections.refusals import TooManyLinks
+from connections.refusals import TooManyOwnerLinks
 from organizations.api.schema import (
     BODY_ERRORS,
     ORGANIZATION_NOT_FOUND,
@@ -54,7 +54,7 @@ make_owner_link = extend_schema(
             ALREADY_CONNECTED,
             INACTIVE,
             BANNED,
-            refusal(lambda: TooManyLinks(120)),
+            refusal(lambda: TooManyOwnerLinks(120)),
             *BODY_ERRORS,
         ),
     },

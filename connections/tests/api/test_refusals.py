@@ -52,7 +52,7 @@ def test_api_answers_a_refused_request_with_its_code_and_status(
         lambda: refusals.TemporarilyBanned(UNTIL),
         lambda: refusals.LinkMadeMeanwhile(UNTIL, "carol"),
         lambda: refusals.TooManyRequests(120),
-        lambda: refusals.TooManyLinks(120),
+        lambda: refusals.TooManyOwnerLinks(120),
         lambda: refusals.TooManyTests(30),
     ],
 )

@@ -232,7 +232,7 @@ def test_links_of_an_organization_are_limited(
 ) -> None:
     settings.OWNER_LINKS_PER_ORGANIZATION = 3
     links = [actions.make_owner_link(connection.pk, actor)[0] for _ in range(3)]
-    with pytest.raises(actions.TooManyLinks) as error:
+    with pytest.raises(actions.TooManyOwnerLinks) as error:
         actions.make_owner_link(connection.pk, actor)
     assert 590 <= error.value.wait <= 600
     assert [afresh(link).state for link in links] == [State.REVOKED, State.REVOKED, State.NEW]
