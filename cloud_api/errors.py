@@ -41,7 +41,7 @@ REFUSALS: dict[type[refusals.MessageRefused], Code] = {
     refusals.WrongMediaType: Code.MEDIA_NOT_UPLOADED,
     refusals.StorageFull: Code.MEDIA_NOT_UPLOADED,
     refusals.LinkFailed: Code.MEDIA_NOT_FETCHED,
-    refusals.TooManyLinks: Code.QUEUE_FULL,
+    refusals.TooManyDownloads: Code.QUEUE_FULL,
     refusals.StorageUnavailable: Code.UNAVAILABLE,
     refusals.MediaInUse: Code.INVALID,
     refusals.MediaReceived: Code.INVALID,

@@ -139,7 +139,7 @@ class LinkFailed(MessageRefused):
         return f"{super().sentence} {self.failure.sentence}"
 
 
-class TooManyLinks(MessageRefused):
+class TooManyDownloads(MessageRefused):
     status = 429
     code = "too_many_links"
     text = _("Too many files are fetched from links at the moment. Try again in a few seconds.")

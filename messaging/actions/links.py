@@ -15,7 +15,7 @@ from messaging.actions import outgoing
 from messaging.actions.outgoing import NewMessage
 from messaging.media_files import CHUNK_BYTES, HEAD_BYTES
 from messaging.models import Media, Message
-from messaging.refusals import LinkFailed, TooManyLinks
+from messaging.refusals import LinkFailed, TooManyDownloads
 from organizations.access import Actor
 from outbound import limited_client
 from outbound.errors import Kind, RequestFailed, TooManyRequests
@@ -35,8 +35,8 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
     """Do what `outgoing.enqueue` does, after fetching the file if there is a link.
 
     For code without an event loop: it waits up to ten seconds for the other server. A message that
-    is refused, or was asked for before, leaves no file behind. Raises LinkFailed and TooManyLinks,
-    too.
+    is refused, or was asked for before, leaves no file behind. Raises LinkFailed and
+    TooManyDownloads, too.
     """
     if not new.link:
         return outgoing.enqueue(organization_id, new, actor)
@@ -58,7 +58,7 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
 def _fetch(organization_id: int, new: NewMessage, actor: Actor) -> Media:
     """Store the file at a link, and return it.
 
-    Raises LinkFailed, TooManyLinks, StorageFull and StorageUnavailable.
+    Raises LinkFailed, TooManyDownloads, StorageFull and StorageUnavailable.
     """
     limit = min(LIMITS[new.type], media_actions.max_bytes())
     with SpooledTemporaryFile(CHUNK_BYTES) as file:
@@ -70,7 +70,7 @@ def _fetch(organization_id: int, new: NewMessage, actor: Actor) -> Media:
         except RequestFailed as error:
             raise LinkFailed(error) from error
         except TooManyRequests as error:
-            raise TooManyLinks(retry_after=10) from error
+            raise TooManyDownloads(retry_after=10) from error
         file.seek(0)
         mime_type = _type_of(file.read(HEAD_BYTES), found.content_type)
         file.seek(0)

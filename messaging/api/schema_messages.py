@@ -95,7 +95,7 @@ NOT_ACCEPTED = [refusal(kind) for kind in (refusals.Inactive, refusals.SendingSt
 QUEUE_FULL = refusal(refusals.QueueFull)
 TOO_MANY = [refusal(kind) for kind in (refusals.TooManyForToken, refusals.TooManyToRecipient)]
 LINKS = [
-    *(refusal(refusals.TooManyLinks), refusal(refusals.StorageFull)),
+    *(refusal(refusals.TooManyDownloads), refusal(refusals.StorageFull)),
     refusal(refusals.StorageUnavailable),
     *(refusal(partial(refusals.LinkFailed, RequestFailed(kind))) for kind in Kind),
 ]
