@@ -212,7 +212,7 @@ class TooManyOwnerLinks(TooManyRequests):
         return text.format(duration=self.duration)
 
 
-class TooManyTests(TooManyRequests):
+class TooManySelfTests(TooManyRequests):
     """A test message is being sent, or there were too many."""
 
     @staticmethod

@@ -86,6 +86,6 @@ from connections.refusals import (
     TemporarilyBanned,
     TooManyOwnerLinks,
     TooManyRequests,
-    TooManyTests,
+    TooManySelfTests,
     UnexpectedNumber,
 )

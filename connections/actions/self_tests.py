@@ -14,7 +14,7 @@ from connections.actions.requests import lock_connection
 from connections.actions.transitions import Fence, Superseded
 from connections.lifecycle import Desired, State
 from connections.models import Connection, SelfTest
-from connections.refusals import NotConnected, TooManyTests
+from connections.refusals import NotConnected, TooManySelfTests
 from organizations.access import Actor
 
 WINDOW = timedelta(minutes=10)
@@ -25,7 +25,7 @@ PER_WINDOW = 5
 def request_self_test(connection_id: int, actor: Actor) -> SelfTest:
     """Request a test message to the linked number, in the active language.
 
-    Raises NotConnected, TooManyTests, and PermissionDenied when the actor's right has ended
+    Raises NotConnected, TooManySelfTests, and PermissionDenied when the actor's right has ended
     meanwhile.
     """
     connection = lock_connection(connection_id, actor)
@@ -50,17 +50,17 @@ def request_self_test(connection_id: int, actor: Actor) -> SelfTest:
 
 
 def _check_limits(connection: Connection) -> None:
-    """Allow one at a time, and PER_WINDOW in WINDOW. Raises TooManyTests."""
+    """Allow one at a time, and PER_WINDOW in WINDOW. Raises TooManySelfTests."""
     now = timezone.now()
     open_test = connection.self_tests.filter(ended_at=None).first()
     if open_test is not None:
         if not open_test.expired:
-            raise TooManyTests(_seconds(open_test.expires_at - now))
+            raise TooManySelfTests(_seconds(open_test.expires_at - now))
         _end(open_test, failure=open_test.effective_failure or SelfTest.Failure.NO_ANSWER)
     recent = connection.self_tests.filter(requested_at__gt=now - WINDOW)
     times = list(recent.values_list("requested_at", flat=True)[:PER_WINDOW])
     if len(times) == PER_WINDOW:
-        raise TooManyTests(_seconds(times[-1] + WINDOW - now))
+        raise TooManySelfTests(_seconds(times[-1] + WINDOW - now))
 
 
 def _seconds(wait: timedelta) -> int:

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from connections import self_test_texts
 from connections.api.schema import OPERATORS_ONLY, TAGS, refusal
 from connections.api.schema_responses import BegunSerializer, DoneSerializer, SelfTestSerializer
-from connections.refusals import NotConnected, TooManyTests
+from connections.refusals import NotConnected, TooManySelfTests
 from organizations.api.schema import (
     ORGANIZATION_NOT_FOUND,
     ErrorExample,
@@ -35,7 +35,7 @@ send_test_message = extend_schema(
             OPERATORS_ONLY,
             ORGANIZATION_NOT_FOUND,
             refusal(NotConnected),
-            refusal(lambda: TooManyTests(30)),
+            refusal(lambda: TooManySelfTests(30)),
             *(
                 ErrorExample(503, failure.value, text)
                 for failure, text in self_test_texts.FAILED.items()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from connections import actions, broadcast, self_test_texts
-from connections.actions import Fence, NotConnected, Superseded, TooManyTests
+from connections.actions import Fence, NotConnected, Superseded, TooManySelfTests
 from connections.lifecycle import Reason
 from connections.models import Connection, SelfTest, Worker
 from connections.refusals import TooManyRequests
@@ -182,13 +182,13 @@ def test_second_open_test_and_sixth_in_ten_minutes_are_refused(
             actions.request_self_test(connection.pk, actor)
         assert 25 <= refused.value.wait <= 30
         actions.end_self_test(fence, test, Failure.REFUSED)
-    with pytest.raises(TooManyTests) as refused:
+    with pytest.raises(TooManySelfTests) as refused:
         actions.request_self_test(connection.pk, actor)
     assert 590 <= refused.value.wait <= 600
     assert str(refused.value) == (
         f"Too many test messages. Try again in {refused.value.wait} seconds."
     )
-    assert str(TooManyTests(1)) == "Too many test messages. Try again in 1 second."
+    assert str(TooManySelfTests(1)) == "Too many test messages. Try again in 1 second."
     age(601)
     actions.request_self_test(connection.pk, actor)
 

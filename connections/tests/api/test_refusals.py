@@ -23,7 +23,7 @@ REFUSALS: list[tuple[RequestRefused, int, str, int | None]] = [
     (refusals.NotConnected(), 409, "not_connected", None),
     (refusals.LinkMadeMeanwhile(UNTIL, "carol"), 409, "link_made_meanwhile", None),
     (refusals.TooManyRequests(120), 429, "too_many_requests", 120),
-    (refusals.TooManyTests(30), 429, "too_many_requests", 30),
+    (refusals.TooManySelfTests(30), 429, "too_many_requests", 30),
 ]
 
 
@@ -53,7 +53,7 @@ def test_api_answers_a_refused_request_with_its_code_and_status(
         lambda: refusals.LinkMadeMeanwhile(UNTIL, "carol"),
         lambda: refusals.TooManyRequests(120),
         lambda: refusals.TooManyOwnerLinks(120),
-        lambda: refusals.TooManyTests(30),
+        lambda: refusals.TooManySelfTests(30),
     ],
 )
 def test_page_message_is_in_the_language_of_its_reader(
