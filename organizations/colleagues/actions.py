@@ -85,7 +85,7 @@ class LinkMadeMeanwhile(Exception):
         self.invitation = invitation
 
 
-class TooManyInvitations(Exception):
+class TooManyColleagueInvitations(Exception):
     """PER_WINDOW invitations were made in RATE_WINDOW."""
 
     def __init__(self, wait: timedelta) -> None:
@@ -147,7 +147,7 @@ def invite(
     Replaces an earlier invitation of the same address. `seen`: the `link_version` of that one, ""
     if the actor knows of none; a link that works and is another one is not replaced.
 
-    Raises MailTaken, LinkMadeMeanwhile, TooManyInvitations and PermissionDenied.
+    Raises MailTaken, LinkMadeMeanwhile, TooManyColleagueInvitations and PermissionDenied.
     """
     inviter = _require_administrator(actor)
     email = colleague.email.lower()
@@ -181,7 +181,7 @@ def invite_again(
     """Give an invitation a new secret and its whole lifetime; the link before is void.
 
     `seen`: see `invite`. Raises ColleagueInvitation.DoesNotExist, LinkMadeMeanwhile,
-    TooManyInvitations and PermissionDenied.
+    TooManyColleagueInvitations and PermissionDenied.
     """
     inviter = _require_administrator(actor)
     invitation = ColleagueInvitation.objects.select_for_update().get(
@@ -293,12 +293,12 @@ def _check_seen(invitation: ColleagueInvitation | None, seen: str | None) -> Non
 
 
 def _check_limit() -> None:
-    """Raise TooManyInvitations if PER_WINDOW were made in RATE_WINDOW."""
+    """Raise TooManyColleagueInvitations if PER_WINDOW were made in RATE_WINDOW."""
     since = timezone.now() - RATE_WINDOW
     recent = AuditEntry.objects.filter(action=Action.COLLEAGUE_INVITED, at__gt=since)
     made = recent.order_by("-at").values_list("at", flat=True)
     for oldest in made[PER_WINDOW - 1 : PER_WINDOW]:
-        raise TooManyInvitations(oldest - since)
+        raise TooManyColleagueInvitations(oldest - since)
 
 
 def _detail(invitation: ColleagueInvitation) -> str:

@@ -63,7 +63,7 @@ def colleagues_view(request: HttpRequest) -> HttpResponse:
             seen = error.invitation.link_version
         except actions.MailTaken as error:
             form.add_error("email", str(error))
-        except actions.TooManyInvitations as error:
+        except actions.TooManyColleagueInvitations as error:
             form.add_error(None, str(error))
     context = {
         "form": form,
@@ -95,7 +95,7 @@ def again_view(request: HttpRequest, colleague_id: int) -> HttpResponse:
         messages.warning(request, _message(MADE_ALREADY, error.invitation))
     except ColleagueInvitation.DoesNotExist:
         messages.error(request, gettext(NOT_OPEN))
-    except actions.TooManyInvitations as error:
+    except actions.TooManyColleagueInvitations as error:
         messages.error(request, str(error))
     return redirect("colleagues")
 
