@@ -183,7 +183,7 @@ class TooManyRequests(RequestRefused):
         return too_many_attempts(self.wait)
 
 
-class LinkMadeMeanwhile(RequestRefused):
+class OwnerLinkMadeMeanwhile(RequestRefused):
     """A link was made after the page that asks for one was shown; a new one would revoke it."""
 
     code = "link_made_meanwhile"

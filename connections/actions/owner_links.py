@@ -26,10 +26,10 @@ from connections.models import Connection, Method, OwnerLink
 from connections.reason_texts import NO_CODE_FOLLOWS
 from connections.refusals import (
     AlreadyConnected,
-    LinkMadeMeanwhile,
     LinkOver,
     NothingToCancel,
     OrganizationInactive,
+    OwnerLinkMadeMeanwhile,
     TemporarilyBanned,
     TooManyOwnerLinks,
 )
@@ -59,14 +59,14 @@ def make_owner_link(
     `lifetime`: OWNER_LINK_SECONDS if it is not given, and at most MAX_LIFETIME. `seen`: when the
     newest link that the actor knows of was made; a later one is not revoked.
 
-    Raises what check_linkable raises, LinkMadeMeanwhile, TooManyOwnerLinks, and PermissionDenied
-    when the actor's right has ended meanwhile.
+    Raises what check_linkable raises, OwnerLinkMadeMeanwhile, TooManyOwnerLinks, and
+    PermissionDenied when the actor's right has ended meanwhile.
     """
     connection = lock_connection(connection_id, actor)
     check_linkable(connection)
     newest = connection.owner_links.first()
     if seen is not None and newest is not None and newest.made_at > seen:
-        raise LinkMadeMeanwhile(newest.made_at, newest.actor)
+        raise OwnerLinkMadeMeanwhile(newest.made_at, newest.actor)
     check_limit(connection)
     _revoke_open(connection, actor)
     # Hexadecimal: chat programs cut a "-" or "_" off the end of a link.

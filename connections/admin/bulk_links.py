@@ -29,7 +29,7 @@ from connections.models import OwnerLink
 from connections.owner_link import links
 from connections.owner_link_plan import plan_links
 from connections.owner_urls import url_of
-from connections.refusals import LinkMadeMeanwhile, RequestRefused
+from connections.refusals import OwnerLinkMadeMeanwhile, RequestRefused
 from organizations.admin.base import caller_of
 from organizations.id_sets import format_ids
 from organizations.phone_numbers import format_phone_number
@@ -69,7 +69,7 @@ def _make(request: HttpRequest, ids: list[int]) -> TemplateResponse:
         caller_of(request), ids[:MAX_LINKS], _lifetime(request), posted_time(request, "seen")
     )
     made = [_made_row(request, result) for result in results if result.link]
-    kept = [each for each in results if isinstance(each.refusal, LinkMadeMeanwhile)]
+    kept = [each for each in results if isinstance(each.refusal, OwnerLinkMadeMeanwhile)]
     refused = [each for each in results if not each.link and each not in kept]
     context = {
         "made": made,

@@ -22,7 +22,7 @@ from connections.admin.operable import operable_connection
 from connections.models import Connection
 from connections.owner_link_texts import as_json, describe, newest_link
 from connections.owner_urls import url_of
-from connections.refusals import LinkMadeMeanwhile, RequestRefused
+from connections.refusals import OwnerLinkMadeMeanwhile, RequestRefused
 from connections.status import read_status
 from organizations.admin.base import caller_of
 
@@ -49,7 +49,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
     seen = None if by_script else posted_time(request, "seen")
     try:
         link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor, seen=seen)
-    except LinkMadeMeanwhile:
+    except OwnerLinkMadeMeanwhile:
         return _question(request, connection)
     except RequestRefused as error:
         return _refused(request, connection, error.page_message)
@@ -67,7 +67,7 @@ def _question(request: HttpRequest, connection: Connection) -> HttpResponse:
         seen, lines = timezone.now(), []
     else:
         seen = link.made_at
-        made = LinkMadeMeanwhile(link.made_at, link.actor).page_message
+        made = OwnerLinkMadeMeanwhile(link.made_at, link.actor).page_message
         lines = [made, describe(link, status)]
     context = {"seen": seen.isoformat(), "lines": lines, "works": bool(link and link.is_open)}
     return _page(request, connection, "question.html", **context)

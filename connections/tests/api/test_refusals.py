@@ -21,7 +21,7 @@ REFUSALS: list[tuple[RequestRefused, int, str, int | None]] = [
     (refusals.UnexpectedNumber(), 409, "unexpected_number", None),
     (refusals.TemporarilyBanned(UNTIL), 409, "temporarily_banned", 7200),
     (refusals.NotConnected(), 409, "not_connected", None),
-    (refusals.LinkMadeMeanwhile(UNTIL, "carol"), 409, "link_made_meanwhile", None),
+    (refusals.OwnerLinkMadeMeanwhile(UNTIL, "carol"), 409, "link_made_meanwhile", None),
     (refusals.TooManyRequests(120), 429, "too_many_requests", 120),
     (refusals.TooManySelfTests(30), 429, "too_many_requests", 30),
 ]
@@ -50,7 +50,7 @@ def test_api_answers_a_refused_request_with_its_code_and_status(
         refusals.NothingToCancel,
         refusals.NotConnected,
         lambda: refusals.TemporarilyBanned(UNTIL),
-        lambda: refusals.LinkMadeMeanwhile(UNTIL, "carol"),
+        lambda: refusals.OwnerLinkMadeMeanwhile(UNTIL, "carol"),
         lambda: refusals.TooManyRequests(120),
         lambda: refusals.TooManyOwnerLinks(120),
         lambda: refusals.TooManySelfTests(30),
