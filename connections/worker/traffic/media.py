@@ -19,15 +19,16 @@ INCOMING, OUTGOING = "incoming", "outgoing"
 """Folders of DATA_DIR."""
 
 
-class MediaGone(Exception):
+class OutgoingMediaGone(Exception):
     """The file of a message was deleted before the message was sent."""
 
 
 @asynccontextmanager
 async def plain_file(context: TrafficContext, outgoing: Outgoing) -> AsyncIterator[dict[str, Any]]:
-    """Yield a message's content, which names a readable file if it carries one. Raises MediaGone.
+    """Yield a message's content, which names a readable file if it carries one.
 
-    Files are stored encrypted, so the content is written to a file for this user only.
+    Files are stored encrypted, so the content is written to a file for this user only. Raises
+    OutgoingMediaGone.
     """
     if not outgoing.media:
         yield outgoing.content
@@ -78,4 +79,4 @@ def _write(path: Path, chunks: Iterator[bytes]) -> None:
         try:
             file.writelines(chunks)
         except FileNotFoundError as error:
-            raise MediaGone from error
+            raise OutgoingMediaGone from error

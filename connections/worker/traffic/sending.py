@@ -13,7 +13,7 @@ from connections.worker.gathering import Gatherer
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Outgoing, SendOutcome
 from connections.worker.traffic.context import TrafficContext
-from connections.worker.traffic.media import MediaGone, plain_file
+from connections.worker.traffic.media import OutgoingMediaGone, plain_file
 from connections.worker.traffic.previews import LinkPreviews
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Sender:
         try:
             async with plain_file(self._context, outgoing) as content:
                 sent = await client.send(content, on_uploaded=on_uploaded)
-        except MediaGone:
+        except OutgoingMediaGone:
             return replace(outcome, error="media_gone")
         outcome = replace(outcome, error=sent.error, code=sent.code, maybe_sent=sent.maybe_sent)
         if not sent.maybe_sent:
