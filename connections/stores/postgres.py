@@ -76,7 +76,7 @@ def host_url(url: str, schema: str) -> str:
     return f"postgres:///{name}?{urlencode(kept, quote_via=quote)}"
 
 
-class Connections:
+class PostgresPool:
     """A small connection pool, shared by the threads of this process.
 
     The server closes idle connections.

@@ -109,7 +109,7 @@ class SchemaCopyBackend(SchemaBackend, CopyBackend):
     ) -> Iterator[SchemaTables]:
         schema = (_staging_schema if staged else schema_of)(organization_id, store)
         try:
-            with self.connections.transaction() as db:
+            with self.pool.transaction() as db:
                 db.execute(f"SET LOCAL statement_timeout = '{20 * STATEMENT_SECONDS}s'")
                 yield SchemaTables(db, schema)
         except psycopg.Error as error:
@@ -126,12 +126,12 @@ class SchemaCopyBackend(SchemaBackend, CopyBackend):
                 db.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(final, source_digest))
 
     def source_digest(self, organization_id: int, store: str) -> str:
-        with self.connections.transaction() as db:
+        with self.pool.transaction() as db:
             row = db.execute(READ_COMMENT, (schema_of(organization_id, store),)).fetchone()
         return str(row[0]) if row and row[0] else ""
 
     def remove_staged(self) -> None:
-        with self.connections.transaction() as db:
+        with self.pool.transaction() as db:
             staged = [str(name) for (name,) in db.execute(FIND_SCHEMAS, ("moving_",))]
         for name in staged:
             with self.write_transaction() as db:

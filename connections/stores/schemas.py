@@ -28,7 +28,7 @@ from connections.stores.base import (
 )
 from connections.stores.errors import StoreDamaged, StoreUnavailable, StoreUnusable
 from connections.stores.jids import number_of
-from connections.stores.postgres import Connections, host_url
+from connections.stores.postgres import PostgresPool, host_url
 
 STORE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 FIND_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
@@ -53,15 +53,15 @@ class SchemaBackend(StoreBackend):
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.connections = Connections(url)
+        self.pool = PostgresPool(url)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self.connections.close()
+        self.pool.close()
 
     def check(self) -> None:
         """Check that a host gets its own schema, at first use if the server is unavailable."""
-        with suppress(StoreUnavailable), self.connections.transaction():
+        with suppress(StoreUnavailable), self.pool.transaction():
             pass
 
     def database(self, organization_id: int, store: str) -> str:
@@ -80,7 +80,7 @@ class SchemaBackend(StoreBackend):
             return False
         table = f"{schema_of(organization_id, store)}.whatsmeow_device"
         try:
-            with self.connections.transaction() as db:
+            with self.pool.transaction() as db:
                 row = db.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
         except psycopg.Error as error:
             raise StoreUnusable(error_message(error)) from error
@@ -118,7 +118,7 @@ class SchemaBackend(StoreBackend):
         self, stores: Collection[StoreKey]
     ) -> dict[StoreKey, int | StoreDamaged | StoreUnusable]:
         try:
-            with self.connections.transaction() as db:
+            with self.pool.transaction() as db:
                 rows = db.execute(_newest_of_all(stores)).fetchall() if stores else []
         except StoreUnavailable:
             raise
@@ -161,7 +161,7 @@ class SchemaBackend(StoreBackend):
             return []
         name = sql.Identifier(schema_of(organization_id, store), table)
         try:
-            with self.connections.transaction() as db:
+            with self.pool.transaction() as db:
                 return db.execute(sql.SQL(query).format(name), values).fetchall()
         except (errors.UndefinedTable, errors.InvalidSchemaName):
             return []
@@ -182,7 +182,7 @@ class SchemaBackend(StoreBackend):
         }
 
     def _schemas_with_prefix(self, prefix: str) -> list[str]:
-        with self.connections.transaction() as db:
+        with self.pool.transaction() as db:
             return [str(name) for (name,) in db.execute(FIND_SCHEMAS, (prefix,))]
 
     def discard(self, organization_id: int, store: str) -> None:
@@ -207,7 +207,7 @@ class SchemaBackend(StoreBackend):
 
         Raises StoreUnavailable."""
         try:
-            with self.connections.transaction() as db:
+            with self.pool.transaction() as db:
                 db.execute("SET LOCAL client_min_messages = warning")
                 yield db
         except psycopg.Error as error:

@@ -172,7 +172,7 @@ class RestoredSchemas(RestoredCredentials):
                     db.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(before, after))
 
     def _names(self, prefix: str) -> list[str]:
-        with self.backend.connections.transaction() as db:
+        with self.backend.pool.transaction() as db:
             return [str(name) for (name,) in db.execute(FIND_SCHEMAS, (prefix,))]
 
 

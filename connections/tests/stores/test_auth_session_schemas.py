@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from connections.stores import StoresNotIsolated, StoreUnavailable, StoreUnusable, store_backend
-from connections.stores.postgres import MAX_CONNECTIONS, Connections, host_url
+from connections.stores.postgres import MAX_CONNECTIONS, PostgresPool, host_url
 from connections.tests.support.store_backends import DatabaseStores, database, postgres
 from tests.support.services import Postgres
 
@@ -117,8 +117,8 @@ def test_pooler_that_ignores_search_path_is_refused(
     database: DatabaseStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All organizations would read the same schema, and find each other's phones."""
-    real = Connections._connect
-    monkeypatch.setattr(Connections, "_connect", lambda self, options: real(self, ""))
+    real = PostgresPool._connect
+    monkeypatch.setattr(PostgresPool, "_connect", lambda self, options: real(self, ""))
     stores = store_backend()
     for call in (stores.check, lambda: stores.linked_number(7, STORE)):
         with pytest.raises(StoresNotIsolated, match="AUTH_SESSIONS_URL"):
