@@ -12,7 +12,7 @@ from cloud_api.codes import TITLES, Code
 from cloud_api.identifiers import wa_id_of, wamid
 from cloud_api.people import Json, address_of, own_number
 from events.models import Event
-from messaging import file_addresses
+from messaging import signed_urls
 from messaging.models import Message
 
 # `TEL;type=CELL;waid=5511987654321:+55 11 98765-4321`
@@ -127,7 +127,7 @@ def _media(data: Mapping[str, Any]) -> Json:
         if about.get(name):
             described[name] = about[name]
     # Signed when the notification is built, so each try carries one that is good for minutes.
-    if public_id and (url := file_addresses.url_of(public_id)):
+    if public_id and (url := signed_urls.url_of(public_id)):
         described["url"] = url
     if kind == "audio":
         described["voice"] = bool(about.get("voice"))

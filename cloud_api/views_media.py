@@ -14,7 +14,7 @@ from cloud_api import uploads
 from cloud_api.codes import Code
 from cloud_api.errors import GraphError, unknown_object
 from cloud_api.views import GraphView
-from messaging import file_addresses
+from messaging import signed_urls
 from messaging.actions import media as actions
 from messaging.api.serializers import UploadSerializer
 from messaging.api.views_media import FORM_BYTES, NOT_FETCHED_YET, RETRY_SECONDS
@@ -66,7 +66,7 @@ class MediaView(GraphView):
             raise GraphError(Code.MEDIA_NOT_FETCHED, details)
         return Response(
             {
-                "url": request.build_absolute_uri(file_addresses.path_of(media.public_id)),
+                "url": request.build_absolute_uri(signed_urls.path_of(media.public_id)),
                 "mime_type": media.mime_type,
                 "sha256": media.sha256,
                 "file_size": media.size,

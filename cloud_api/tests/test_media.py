@@ -19,7 +19,7 @@ from cloud_api.errors import GraphError
 from cloud_api.tests.support.graph import READ, SEND, Graph, details, error
 from connections import long_poll
 from connections.worker.message_port import MediaFetch
-from messaging import file_addresses, media_long_poll
+from messaging import media_long_poll, signed_urls
 from messaging.actions import media as actions
 from messaging.models import Media, Message
 from messaging.tests.api.test_media import PNG
@@ -84,7 +84,7 @@ def test_address_of_a_file_is_good_with_and_without_the_token(graph: Graph) -> N
 def test_address_of_a_file_ends(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     media_id = graph.upload(file=png()).json()["id"]
     path = urlsplit(graph("get", media_id).json()["url"]).path
-    monkeypatch.setattr(file_addresses, "SECONDS", -1)
+    monkeypatch.setattr(signed_urls, "SECONDS", -1)
     assert Client().get(path).status_code == 404
 
 
@@ -212,7 +212,7 @@ def test_file_that_is_being_fetched_is_waited_for(
         file = actions.save_fetched(fetched)
         timer = threading.Timer(0.2, actions.record_fetched, (fetch, file))
         timer.start()
-        path = file_addresses.path_of(media.public_id)
+        path = signed_urls.path_of(media.public_id)
         answers.append(Client().get(path) if signed else graph("get", media.public_id))
         timer.join()
     assert [answer.status_code for answer in answers] == [200, 200]

@@ -13,7 +13,7 @@ from cloud_api.notifications import MESSAGE_EVENTS, notification
 from connections.models import Connection
 from events import log
 from events.models import CONNECTION_TYPES, Event, EventType
-from messaging import file_addresses
+from messaging import signed_urls
 from messaging.actions import erasure, expiry, lost, unsent
 from messaging.actions.erasure import KEPT_OF_EVENTS
 from messaging.models import Message
@@ -131,7 +131,7 @@ def test_file_is_told_with_its_address_where_the_site_has_one(
         image = value(body)[kind][0]["image"]
         origin, _, signed = image["url"].partition("/media/")
         assert origin == "https://orgs.example.com"
-        assert file_addresses.public_id_in(signed) == image["id"]
+        assert signed_urls.public_id_in(signed) == image["id"]
 
 
 def test_contact_card_is_told_with_its_numbers(linked: Linked) -> None:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from messaging import file_addresses
+from messaging import signed_urls
 from messaging.actions import outgoing, unsent
 from messaging.admin.page import render_tab
 from messaging.admin.rights import Rights, find_organization, rights_of
@@ -86,7 +86,7 @@ def file_view(request: HttpRequest, organization_id: int, message_id: str) -> Ht
     media = _visible(organization.pk, message_id, rights).media
     if media is None or media.state != Media.State.READY:
         raise Http404
-    return redirect(file_addresses.path_of(media.public_id))
+    return redirect(signed_urls.path_of(media.public_id))
 
 
 def _find(organization_id: int, message_id: str) -> Message:

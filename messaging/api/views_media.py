@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connections.api.errors import RefusedResponse
-from messaging import file_addresses, media_files
+from messaging import media_files, signed_urls
 from messaging.actions import media as actions
 from messaging.api import schema_media as schema
 from messaging.api.serializers import UploadSerializer
@@ -113,7 +113,7 @@ def signed_file(request: HttpRequest, signed: str) -> HttpResponse | StreamingHt
 
     A file that is being fetched is waited for: a webhook names its address before that.
     """
-    public_id = file_addresses.public_id_in(signed)
+    public_id = signed_urls.public_id_in(signed)
     served = Media.objects.filter(state__in=SERVED_STATES, organization__removing_since=None)
     media = served.filter(public_id=public_id).first()
     if media is not None:
@@ -147,7 +147,7 @@ def _with_url(request: Request, media: Media, readable: bool) -> dict[str, Any]:
     """Return what is known of a file, with an address for those who may read it."""
     url = None
     if readable and media.state == Media.State.READY:
-        url = request.build_absolute_uri(file_addresses.path_of(media.public_id))
+        url = request.build_absolute_uri(signed_urls.path_of(media.public_id))
     return {"success": True, **media_json(media), "url": url}
 
 

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from messaging import file_addresses, media_files
+from messaging import media_files, signed_urls
 from messaging.models import Media
 from messaging.refusals import StorageUnavailable
 from messaging.tests.support.api import READ, SEND, MessageApi
@@ -124,7 +124,7 @@ def test_storage_that_does_not_answer_is_503_with_its_own_code(
         organization=organization, state=Media.State.READY, stored_as="aa/aaa", size=8
     )
     assert api.raw(f"media/{stored.public_id}/file").status_code == 503
-    opened = client.get(file_addresses.path_of(stored.public_id))
+    opened = client.get(signed_urls.path_of(stored.public_id))
     assert (opened.status_code, opened.content.decode()) == (503, SENTENCE)
 
 

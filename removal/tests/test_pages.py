@@ -17,7 +17,7 @@ from connections.actions import Fence
 from connections.models import Connection, OwnerLink
 from connections.refusals import OrganizationInactive
 from connections.tests.support.fake_worker import FakeWorker
-from messaging import file_addresses, media_files
+from messaging import media_files, signed_urls
 from messaging.models import Media
 from organizations import long_responses
 from organizations.access import Caller
@@ -74,7 +74,7 @@ def test_nobody_sees_an_organization_that_is_being_removed(
     OwnerLink.objects.update(user=owner)
     link = OwnerLink.objects.get()
     assert link.is_open
-    file = file_addresses.path_of(Media.objects.get().public_id)
+    file = signed_urls.path_of(Media.objects.get().public_id)
     assert Client().get(file).getvalue() == FILE
     FakeWorker()
     client = start(root, filled)

@@ -28,7 +28,7 @@ from connections.worker.hosts.answers import Downloaded
 from connections.worker.message_port import MediaFetch, MediaNotSaved
 from connections.worker.traffic.downloads import Downloads
 from events.models import Event
-from messaging import file_addresses, media_files, media_long_poll
+from messaging import media_files, media_long_poll, signed_urls
 from messaging.actions import media as actions
 from messaging.models import Media, Message
 from messaging.port import Messages
@@ -257,7 +257,7 @@ def test_large_file_is_never_in_memory_as_a_whole(api: MessageApi) -> None:
 
 def test_signed_address_ends(api: MessageApi, monkeypatch: pytest.MonkeyPatch) -> None:
     url = upload(api).json()["url"]
-    monkeypatch.setattr(file_addresses, "SECONDS", -1)
+    monkeypatch.setattr(signed_urls, "SECONDS", -1)
     assert Client().get(url).status_code == 404
 
 
@@ -266,7 +266,7 @@ def test_signed_address_of_a_file_that_is_not_fetched_yet_asks_to_come_again(
 ) -> None:
     monkeypatch.setattr(media_long_poll, "SECONDS", 0.1)
     media = Media.objects.create(organization=organization, source="x")
-    path = file_addresses.path_of(media.public_id)
+    path = signed_urls.path_of(media.public_id)
     early = Client().get(path)
     assert (early.status_code, early["Retry-After"]) == (503, "10")
     media.delete()

@@ -1,4 +1,4 @@
-"""Short-lived addresses of files: whoever has one reads the file, without a login."""
+"""Short-lived signed URLs of files: whoever has one reads the file, without a login."""
 
 from __future__ import annotations
 
