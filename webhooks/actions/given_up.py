@@ -15,8 +15,8 @@ from django.utils.translation import gettext_noop as _
 
 from events import troubles
 from events.troubles import TroubleReport
-from webhooks.failed import failed_of, has_given_up
 from webhooks.models import Endpoint
+from webhooks.undelivered import has_given_up, undelivered_of
 
 TROUBLE = "webhook_events"
 """The kind of trouble that people are told of: events that a webhook has not taken in all tries."""
@@ -32,7 +32,7 @@ def report(endpoint: Endpoint) -> None:
 
     The caller saves `given_up_at`.
     """
-    if endpoint.state != Endpoint.State.ENABLED or failed_of(endpoint) is None:
+    if endpoint.state != Endpoint.State.ENABLED or undelivered_of(endpoint) is None:
         return
     now, before = timezone.now(), endpoint.given_up_at
     if before is not None and now - before >= TOGETHER:
@@ -69,7 +69,7 @@ def end_all_arrived() -> None:
 def _end_if_arrived(endpoint_id: int) -> None:
     locked = Endpoint.objects.present().select_for_update(no_key=True, of=("self",))
     endpoint = locked.filter(pk=endpoint_id).exclude(given_up_at=None).first()
-    if endpoint is None or failed_of(endpoint) is not None:
+    if endpoint is None or undelivered_of(endpoint) is not None:
         return
     endpoint.given_up_at = None
     endpoint.save(update_fields=["given_up_at"])

@@ -22,9 +22,9 @@ from webhooks.admin.message_events import of_message
 from webhooks.admin.page import ask, render
 from webhooks.admin.place import find_endpoint
 from webhooks.admin.rows import DeliveryRow, endpoint_rows
-from webhooks.failed import failed_of
 from webhooks.models import Delivery, Endpoint
 from webhooks.rights import Right
+from webhooks.undelivered import undelivered_of
 
 PAGE = 50
 MAX_ID_DIGITS, MAX_MESSAGE_ID = 18, 40
@@ -64,7 +64,7 @@ def endpoint_view(
     context = {
         "endpoint": endpoint,
         "row": row,
-        "failed": failed_of(endpoint),
+        "undelivered": undelivered_of(endpoint),
         "filters": [(value, name) for value, (name, _states) in FILTERS.items()],
         "show": show,
         "about": urlencode(about),

@@ -13,7 +13,7 @@ State = Delivery.State
 
 
 @dataclass(frozen=True)
-class Failed:
+class Undelivered:
     """`first`: the smallest sequence of an organization; `since`: the time of the first event."""
 
     events: int
@@ -21,7 +21,7 @@ class Failed:
     first: int
 
 
-def failed_of(endpoint: Endpoint) -> Failed | None:
+def undelivered_of(endpoint: Endpoint) -> Undelivered | None:
     """Return the events that an endpoint lacks because they were given up, None for none."""
     arrived = Delivery.objects.filter(
         endpoint=endpoint,
@@ -33,7 +33,7 @@ def failed_of(endpoint: Endpoint) -> Failed | None:
     found = dead.aggregate(
         events=Count("sequence", distinct=True), since=Min("event_at"), first=Min("sequence")
     )
-    return Failed(**found) if found["events"] else None
+    return Undelivered(**found) if found["events"] else None
 
 
 def has_given_up(endpoint: Endpoint) -> bool:
