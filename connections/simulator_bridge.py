@@ -149,7 +149,7 @@ class ReceiverFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Caught:
+class ReceivedRequest:
     """A delivery that the receiver has got. `answered`: the HTTP status of its answer."""
 
     at: datetime
@@ -164,7 +164,7 @@ class Receiver:
     """A receiver. `fails`: it answers 500 to everything."""
 
     fails: bool
-    caught: list[Caught]
+    requests: list[ReceivedRequest]
 
 
 def receivers_url() -> str:
@@ -182,11 +182,11 @@ def set_receiver(name: str, *, secret: str | None = None, fails: bool | None = N
 
 
 def read_receiver(name: str) -> Receiver:
-    """Return a receiver with what it caught, the newest first. Raises ReceiverFailed."""
+    """Return a receiver with what it received, the newest first. Raises ReceiverFailed."""
     with _control(ReceiverFailed) as control:
         found = control.hook(name)
-    caught = [
-        Caught(
+    requests = [
+        ReceivedRequest(
             datetime.fromtimestamp(each["at"], UTC),
             str(each["id"]),
             str(each["body"]),
@@ -195,4 +195,4 @@ def read_receiver(name: str) -> Receiver:
         )
         for each in found["caught"]
     ]
-    return Receiver(bool(found["fails"]), caught)
+    return Receiver(bool(found["fails"]), requests)

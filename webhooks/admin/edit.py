@@ -16,7 +16,7 @@ from outbound.errors import AddressRefused
 from webhooks import refusals
 from webhooks.actions import endpoints
 from webhooks.actions.endpoints import Created, NewEndpoint
-from webhooks.admin import catcher
+from webhooks.admin import simulated_receiver
 from webhooks.admin.forms import EndpointForm
 from webhooks.admin.page import ask, render
 from webhooks.admin.place import Place, find_endpoint, find_place
@@ -74,7 +74,7 @@ def rotate_view(
     place, endpoint = find_endpoint(request, organization_id, webhook_id, Right.EDIT)
     if request.method == "POST":
         created = endpoints.rotate(endpoint, caller_of(request).actor)
-        catcher.pass_on(created)
+        simulated_receiver.pass_on(created)
         return show_secret(request, place, created, _("The secret is new."))
     effects = [_("The new secret is shown once, on the next page.")]
     if FORMATS[endpoint.format].signs_twice:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from organizations.admin.base import caller_of
 from organizations.admin.pages import READ, page_view
-from webhooks.admin import catcher
+from webhooks.admin import simulated_receiver
 from webhooks.admin.fleet import troubles_of
 from webhooks.admin.page import render
 from webhooks.admin.place import Place, find_place
@@ -44,5 +44,5 @@ def _endpoints(place: Place) -> dict[str, Any]:
     return {
         "rows": endpoint_rows(list(endpoints)),
         "most": settings.WEBHOOKS_PER_ORGANIZATION,
-        "catch": catcher.state_of(place),
+        "catch": simulated_receiver.state_of(place),
     }

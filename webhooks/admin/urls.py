@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.urls import URLPattern, path
 
 import messaging.converters  # noqa: F401
-from webhooks.admin import catcher, delivery, edit, endpoint, lists, replay
+from webhooks.admin import delivery, edit, endpoint, lists, replay, simulated_receiver
 
 WEBHOOK = "<public_id:webhook_id>"
 DELIVERY = f"{WEBHOOK}/deliveries/<public_id:delivery_id>"
@@ -23,8 +23,8 @@ def _path(route: str, view: Callable[..., HttpResponse], url_name: str) -> URLPa
 # The views of both take `organization_id` or nothing; `Place.url` knows which one is meant.
 _shared = [
     ("add/", edit.add_view, "webhook_add"),
-    ("catch/", catcher.add_view, "webhook_catch"),
-    ("catch/answer/", catcher.answer_view, "webhook_catch_answer"),
+    ("catch/", simulated_receiver.add_view, "webhook_catch"),
+    ("catch/answer/", simulated_receiver.answer_view, "webhook_catch_answer"),
     (f"{WEBHOOK}/", endpoint.endpoint_view, "webhook"),
     (f"{WEBHOOK}/edit/", edit.edit_view, "webhook_edit"),
     (f"{WEBHOOK}/test/", endpoint.test_view, "webhook_test"),

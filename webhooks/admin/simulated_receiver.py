@@ -18,7 +18,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from connections import simulator_bridge
-from connections.simulator_bridge import Caught, ReceiverFailed
+from connections.simulator_bridge import ReceivedRequest, ReceiverFailed
 from messaging.refusals import MessageRefused
 from organizations.access import Caller
 from organizations.admin.base import caller_of
@@ -32,26 +32,26 @@ from webhooks.rights import Right
 
 
 @dataclass(frozen=True)
-class CaughtRow:
+class ReceivedRequestRow:
     """A delivery that arrived. `type` and `body` are what its JSON says."""
 
-    caught: Caught
+    request: ReceivedRequest
     type: str
     body: str
 
     @property
     def tone(self) -> str:
-        return "good" if self.caught.answered == 200 else "bad"
+        return "good" if self.request.answered == 200 else "bad"
 
 
 @dataclass(frozen=True)
-class CatchState:
+class ReceiverState:
     """What the card shows. `place`: where the endpoint belongs; `endpoint`: None until added."""
 
     place: Place
     endpoint: Endpoint | None = None
     fails: bool = False
-    rows: list[CaughtRow] = field(default_factory=list)
+    rows: list[ReceivedRequestRow] = field(default_factory=list)
     problem: str = ""
 
 
@@ -83,7 +83,7 @@ def answer_view(request: HttpRequest, organization_id: int | None = None) -> Htt
     return redirect(_back(organization_id, place))
 
 
-def state_of(place: Place) -> CatchState | None:
+def state_of(place: Place) -> ReceiverState | None:
     """Return what the card shows, None where there is none.
 
     Administrators are no owners: on an organization's page they see the installation's.
@@ -96,12 +96,12 @@ def state_of(place: Place) -> CatchState | None:
     try:
         endpoint = _find(own.organization)
         if endpoint is None:
-            return CatchState(own)
+            return ReceiverState(own)
         receiver = simulator_bridge.read_receiver(_name(endpoint))
     except ReceiverFailed as error:
-        return CatchState(own, problem=_failed(error))
-    rows = [_row(caught) for caught in receiver.caught]
-    return CatchState(own, endpoint, receiver.fails, rows)
+        return ReceiverState(own, problem=_failed(error))
+    rows = [_row(received) for received in receiver.requests]
+    return ReceiverState(own, endpoint, receiver.fails, rows)
 
 
 def pass_on(created: Created) -> None:
@@ -135,13 +135,13 @@ def _name(endpoint: Endpoint) -> str:
     return str(endpoint.url).rpartition("/")[2]
 
 
-def _row(caught: Caught) -> CaughtRow:
+def _row(received: ReceivedRequest) -> ReceivedRequestRow:
     try:
-        body: Any = json.loads(caught.body)
+        body: Any = json.loads(received.body)
     except ValueError:
-        return CaughtRow(caught, "", caught.body)
+        return ReceivedRequestRow(received, "", received.body)
     kind = body.get("type", "") if isinstance(body, dict) else ""
-    return CaughtRow(caught, str(kind), json.dumps(body, ensure_ascii=False, indent=2))
+    return ReceivedRequestRow(received, str(kind), json.dumps(body, ensure_ascii=False, indent=2))
 
 
 def _place(request: HttpRequest, organization_id: int | None) -> Place:
