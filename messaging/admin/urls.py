@@ -10,13 +10,13 @@ from django.urls import URLPattern, path
 
 import messaging.converters  # noqa: F401
 from messaging.admin import (
-    customer,
     decisions,
     erasure,
     message,
     messages,
     newcomers,
     settings,
+    simulated_phone,
     traffic,
 )
 
@@ -32,7 +32,7 @@ organization_urlpatterns = [
     _path("messages/", messages.messages_view, "messages"),
     _path("messages/send/", messages.send_view, "messages_send"),
     _path("messages/open/", messages.open_view, "messages_open"),
-    _path("messages/customer/", customer.customer_view, "messages_customer"),
+    _path("messages/customer/", simulated_phone.phone_view, "messages_customer"),
     *(
         _path(f"messages/{name}/", decisions.decision_view, f"messages_{name}", name=name)
         for name in decisions.DECISIONS

@@ -22,7 +22,7 @@ MAX_TEXT = 1000
 
 
 @never_cache
-def customer_view(request: HttpRequest, organization_id: int) -> HttpResponse:
+def phone_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     """GET: the customer's phone. POST: let the customer write. 404 without the simulator."""
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
