@@ -134,7 +134,8 @@ class Balancer:
         if excess <= 0 or max(excess, largest_shortfall) <= tolerance:
             return False
         handed: Counter[int] = Counter()
-        slots = asyncio.Semaphore(MOVES_AT_ONCE)
+        # A small worker has the time to keep most of its links while some move.
+        slots = asyncio.Semaphore(max(1, min(MOVES_AT_ONCE, excess // 4)))
         moves = [
             self._move(connection_id, handed, slots)
             for connection_id in movable[: min(excess, MAX_MOVES)]

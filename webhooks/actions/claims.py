@@ -109,13 +109,12 @@ def _take(owner: str, lease: timedelta, chosen: list[int], more: bool) -> Claime
             logger.exception("a webhook waits for a key", extra={"cursor": chosen[0]})
             Cursor.objects.filter(pk=chosen[0]).update(due_at=timezone.now() + UNDECRYPTABLE_WAITS)
             return Claimed([], more=True)
-    cursors: list[Cursor] = []
-    batches: dict[int, Batch] = {}
-    for pk in chosen:
-        taken = _take(owner, lease, [pk], more)
-        cursors += taken.cursors
-        batches |= taken.batches
-    return Claimed(cursors, more, batches=batches)
+    alone = [_take(owner, lease, [pk], more) for pk in chosen]
+    return Claimed(
+        [cursor for claimed in alone for cursor in claimed.cursors],
+        more,
+        batches={pk: batch for claimed in alone for pk, batch in claimed.batches.items()},
+    )
 
 
 def _next_at(running: Collection[int]) -> datetime | None:
