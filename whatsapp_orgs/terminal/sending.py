@@ -38,7 +38,7 @@ def send(
     Raises Ended, MessageRefused, and ValidationError.
     """
     data = {"to": to, "type": "text", "text": {"body": text}}
-    context = {"organization": organization}
+    context = {"organization": organization, "caller": None}
     body = validated(NewMessageSerializer(data=data, context=context))
     message = outgoing.enqueue(organization.pk, new_message(body, key), TERMINAL)
     if wait_seconds is None:

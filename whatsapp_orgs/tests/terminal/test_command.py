@@ -18,6 +18,7 @@ from connections.actions import Fence
 from connections.models import Connection, ConnectionEvent, PairingAttempt
 from connections.tests.support.fake_worker import CODE_LASTS, FakeWorker
 from messaging.models import Message, MessagingSettings
+from messaging.tests.support.rows import make_message
 from organizations.access import COMMAND_LINE
 from organizations.actions import set_active
 from organizations.models import Organization
@@ -289,6 +290,9 @@ def test_send_says_what_became_of_the_message(
     assert (exit_code, body["code"]) == (Exit.MAYBE_SENT, "timed_out")
     assert set(Message.objects.values_list("actor", flat=True)) == {"terminal"}
     assert run("send", str(bakery.pk), "+5511987654321", "later") == Exit.DONE
+    # A number that no plan of numbers has, of somebody who is known here.
+    make_message(bakery.organization, number="15550783881")
+    assert run("send", str(bakery.pk), "+15550783881", "hi") == Exit.DONE
 
     def press() -> None:
         raise KeyboardInterrupt
