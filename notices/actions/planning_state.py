@@ -15,8 +15,9 @@ from connections.display import OUTAGE_REASONS
 from connections.lifecycle import PAIRING, State
 from connections.models import Connection
 from connections.status import with_effective_state
-from notices.actions.troubles import CONNECTION
+from notices.actions.troubles import CONNECTION, find_open
 from notices.models import Address, Telling, Trouble
+from notices.models.troubles import Thing
 
 Level = Trouble.Level
 
@@ -59,11 +60,11 @@ class PlanningState:
         return found.filter(Q(effective_reason__in=OUTAGE_REASONS)).values("pk")
 
     @cached_property
-    def reopened(self) -> dict[tuple[int | None, str, str], Trouble]:
+    def reopened(self) -> dict[Thing, Trouble]:
         """The open troubles of the organizations whose troubles are over, by what is in trouble."""
-        of = Q(organization__in={row.organization_id for row in self.ended}) | Q(organization=None)
-        open_ = Trouble.objects.filter(of, ended_at=None)
-        return {row.thing: row for row in open_.exclude(pk__in=[row.pk for row in self.ended])}
+        ended = {row.pk for row in self.ended}
+        open_ = find_open({row.organization_id for row in self.ended})
+        return {thing: row for thing, row in open_.items() if row.pk not in ended}
 
     def tellings_of(self, address: Address) -> dict[int, Telling]:
         """Return the tellings to an address, by trouble."""

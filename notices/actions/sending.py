@@ -16,7 +16,7 @@ from connections.lifecycle import State as ConnectionState
 from connections.models import Connection
 from connections.status import with_effective_state
 from notices import schedule
-from notices.actions.troubles import CONNECTION, NOTICES
+from notices.actions.troubles import CONNECTION, NOTICES, find_open
 from notices.failures import SendingFailed
 from notices.models import Notice, Telling, Total, Trouble
 from notices.recipients import preferences_of
@@ -91,8 +91,7 @@ def troubles_of(notice: Notice) -> list[Trouble]:
 def _still_over(troubles: Sequence[Trouble]) -> list[Trouble]:
     """Return the troubles of what is in no trouble by now, and was not disconnected."""
     ids = {row.organization_id for row in troubles}
-    open_ = Trouble.objects.filter(Q(organization__in=ids) | Q(organization=None), ended_at=None)
-    again = {row.thing for row in open_}
+    again = find_open(ids)
     rows = with_effective_state(Connection.objects.filter(pk__in=ids))
     connected = rows.filter(Q(effective_state=ConnectionState.CONNECTED))
     works = set(connected.values_list("pk", flat=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from connections.signals import connections_changed
 from connections.status import with_effective_state
 from events.troubles import TroubleReport, trouble_began, trouble_ended
 from notices.models import Trouble
+from notices.models.troubles import Thing
 
 Level = Trouble.Level
 
@@ -143,6 +144,12 @@ def follow_end(
 ) -> None:
     """End a trouble that another app has reported."""
     _end([organization_id], kind, key, timezone.now(), recovered=recovered)
+
+
+def find_open(organization_ids: Collection[int | None]) -> dict[Thing, Trouble]:
+    """Return the open troubles of organizations and of the installation, by what is in trouble."""
+    of = Q(organization__in=organization_ids) | Q(organization=None)
+    return {row.thing: row for row in Trouble.objects.filter(of, ended_at=None)}
 
 
 def _find(

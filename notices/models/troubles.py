@@ -9,6 +9,9 @@ from django.db.models import Q
 
 from organizations.models import Organization
 
+Thing = tuple[int | None, str, str]
+"""An organization, None for the installation, a kind of trouble, and its key."""
+
 
 class Trouble(models.Model):
     """Something that does not work, from its begin to its end.
@@ -61,7 +64,7 @@ class Trouble(models.Model):
         return f"{self.kind} of {self.organization_id}: {self.reason or self.sentence}"
 
     @property
-    def thing(self) -> tuple[int | None, str, str]:
+    def thing(self) -> Thing:
         """What is in trouble."""
         return self.organization_id, self.kind, self.key
 
