@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import connections as databases
 
-from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.database_outages import DATABASE_UNAVAILABLE
+from connections.worker.database import Database
 from connections.worker.polling import PollTimer
 from messaging.refusals import StorageUnavailable
 from removal import actions, steps

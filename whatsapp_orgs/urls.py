@@ -4,7 +4,6 @@ import sys
 from typing import Protocol
 
 from django.contrib import admin
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.urls import include, path, re_path
@@ -16,8 +15,8 @@ from django.views.i18n import set_language
 
 from cloud_api import error_views as graph_errors
 from connections.admin import bulk_links, fleet, owner_link, proxy, search, security
+from connections.database_outages import DATABASE_UNAVAILABLE, drop_connection, is_read_only
 from connections.owner_link.views import owner_view
-from connections.read_only import drop_connection, is_read_only
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
 from notices.admin import urls as notices
@@ -136,7 +135,7 @@ def handler500(request: HttpRequest) -> HttpResponse:
     error = sys.exception()
     if is_read_only(error):
         drop_connection()
-    if isinstance(error, OperationalError | InterfaceError) or is_read_only(error):
+    if isinstance(error, DATABASE_UNAVAILABLE) or is_read_only(error):
         if errors:
             return errors.unavailable(request)
         page = loader.render_to_string("503.html")

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from rest_framework import status as http_status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from connections.api import schema
 from connections.api.errors import RefusedResponse
 from connections.api.serializers import status_response
 from connections.broadcast import connection_group
+from connections.database_outages import DATABASE_UNAVAILABLE
 from connections.lifecycle import Reason, State
 from connections.long_poll import wait_for
 from connections.models import Connection
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RETRY_SECONDS = 3
-DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 DISCONNECTED = "WhatsApp disconnected. The saved credentials were deleted."
 WAS_NOT_CONNECTED = "WhatsApp was not connected. Saved credentials, if any, were deleted."

@@ -17,12 +17,12 @@ from connections.api import schema
 from connections.api.errors import RefusedResponse
 from connections.api.serializers import PhoneNumberSerializer, ReconnectBodySerializer
 from connections.api.views import (
-    DATABASE_UNAVAILABLE,
     RETRY_SECONDS,
     ConnectionView,
     accepted_response,
     wait_for_result,
 )
+from connections.database_outages import DATABASE_UNAVAILABLE
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Connection, Method
 from connections.reason_texts import HELD, NO_CODE_FOLLOWS

@@ -9,17 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
+from connections.database_outages import DATABASE_UNAVAILABLE, as_outage
 from connections.outages import OutageLog, delays
-from connections.read_only import as_outage
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
-DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 
 class RunFunction(Protocol):

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from django.db import OperationalError, transaction
 
-from connections.worker.database import DATABASE_UNAVAILABLE, Database, keep_connection
+from connections.database_outages import DATABASE_UNAVAILABLE
+from connections.worker.database import Database, keep_connection
 
 T = TypeVar("T")
 

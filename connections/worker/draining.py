@@ -6,8 +6,9 @@ import asyncio
 import logging
 
 from connections import actions
+from connections.database_outages import DATABASE_UNAVAILABLE
 from connections.worker.balancing import Balancer
-from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.database import Database
 from connections.worker.lease import Lease
 from connections.worker.tasks.task_runner import TaskRunner
 

@@ -28,12 +28,12 @@ from django.db import connection as database
 from django.db import connections as databases
 
 from connections import actions
+from connections.database_outages import DATABASE_UNAVAILABLE, as_outage
 from connections.models import Worker
 from connections.outages import OutageLog
-from connections.read_only import as_outage
 from connections.worker import process_liveness
 from connections.worker.child import lease_memory
-from connections.worker.database import DATABASE_UNAVAILABLE, keep_connection
+from connections.worker.database import keep_connection
 
 logger = logging.getLogger(__name__)
 

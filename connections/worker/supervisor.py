@@ -19,6 +19,7 @@ from django.conf import settings
 
 from connections import actions, broadcast, simulator_bridge
 from connections.actions.activity import CONNECTION_TASKS
+from connections.database_outages import DATABASE_UNAVAILABLE
 from connections.models import Worker
 from connections.stores import store_backend
 from connections.worker import single_worker
@@ -26,7 +27,7 @@ from connections.worker.background import start_tasks
 from connections.worker.balancing import Balancer
 from connections.worker.chores import Chores
 from connections.worker.clients import WorkerClients
-from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.database import Database
 from connections.worker.database_batches import BatchingDatabase
 from connections.worker.draining import Draining
 from connections.worker.duties import Duty

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from connections.api.views import DATABASE_UNAVAILABLE
+from connections.database_outages import DATABASE_UNAVAILABLE
 from messaging.actions import decisions, links, outgoing, unsent
 from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage

@@ -14,8 +14,9 @@ from typing import Any
 from django.db import connections as databases
 from django.utils import timezone
 
+from connections.database_outages import DATABASE_UNAVAILABLE
 from connections.models import Worker
-from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.database import Database
 from connections.worker.polling import PollTimer, seconds_until
 from notices import delivery
 from notices.actions import maintenance, planning, sending, troubles

@@ -20,8 +20,9 @@ from django.conf import settings
 from django.db import connections as databases
 from django.utils import timezone
 
+from connections.database_outages import DATABASE_UNAVAILABLE
 from connections.models import Worker
-from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.database import Database
 from connections.worker.polling import PollTimer
 from connections.worker.tasks.context import loop_time
 from events import notifications

@@ -10,15 +10,14 @@ from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
 from connections import actions
 from connections.actions import Fence
+from connections.database_outages import DATABASE_UNAVAILABLE, as_outage
 from connections.lifecycle import AnyObservation, Reason
 from connections.models import Connection
 from connections.outages import OutageLog, delays
-from connections.read_only import as_outage
 from connections.stores import StoreUnavailable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.context import TaskContext
@@ -123,7 +122,7 @@ def _as_owner(fence: Fence, change: Callable[[], T]) -> T:
     try:
         with as_outage():
             return actions.as_owner(fence, change)
-    except (OperationalError, InterfaceError) as error:
+    except DATABASE_UNAVAILABLE as error:
         raise StoreUnavailable(str(error).strip()) from error
     finally:
         database.close()

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from connections.database_outages import DATABASE_UNAVAILABLE
 from connections.outages import delays
 from connections.worker import spools
-from connections.worker.database import DATABASE_UNAVAILABLE
 from connections.worker.gathering import Gatherer
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Record

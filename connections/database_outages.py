@@ -1,7 +1,8 @@
-"""A database server that only reads: a failover has left this process at the old primary.
+"""The errors of a database that is unavailable, or that only reads.
 
-It answers `SELECT 1`, so neither Django nor its pool replaces a connection to it. Whoever is
-refused a write closes the connection; the next one may lead to the new primary.
+A server only reads when a failover has left this process at the old primary. It answers
+`SELECT 1`, so neither Django nor its pool replaces a connection to it. Whoever is refused a write
+closes the connection; the next one may lead to the new primary.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import InternalError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
+
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 # PostgreSQL's read_only_sql_transaction.
 READ_ONLY_STATE = "25006"
