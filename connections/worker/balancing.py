@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -119,7 +118,7 @@ class Balancer:
     @property
     def can_hand_over(self) -> bool:
         """Return whether another worker can take connections over now."""
-        return any(self._free_share(peer, 0) > 0 for peer in self._peers)
+        return any(self._free_share(peer) > 0 for peer in self._peers)
 
     async def hand_over_excess(self) -> bool:
         """Hand excess connections over to the least loaded workers, a few at once.
@@ -130,14 +129,14 @@ class Balancer:
         load = self._task_runner.load
         tolerance = 0 if self.draining else max(1, int(self.target * TOLERATED_EXCESS))
         excess = load - self.target
-        largest_shortfall = max((self._free_share(peer, 0) for peer in self._peers), default=0)
-        if excess <= 0 or max(excess, largest_shortfall) <= tolerance:
+        # Fixed for this round: a `refresh` meanwhile counts what has moved already.
+        room = {peer.id: self._free_share(peer) for peer in self._peers}
+        if excess <= 0 or max([excess, *room.values()]) <= tolerance:
             return False
-        handed: Counter[int] = Counter()
         # A small worker has the time to keep most of its links while some move.
         slots = asyncio.Semaphore(max(1, min(MOVES_AT_ONCE, excess // 4)))
         moves = [
-            self._move(connection_id, handed, slots)
+            self._move(connection_id, room, slots)
             for connection_id in movable[: min(excess, MAX_MOVES)]
         ]
         for error in await asyncio.gather(*moves, return_exceptions=True):
@@ -146,25 +145,24 @@ class Balancer:
         return True
 
     async def _move(
-        self, connection_id: int, handed: Counter[int], slots: asyncio.Semaphore
+        self, connection_id: int, room: dict[int, int], slots: asyncio.Semaphore
     ) -> None:
         """Hand a connection over to the least loaded worker, if one has room.
 
-        `handed`: how many each worker gets in this round.
+        `room`: how many more connections each worker should take.
         """
         async with slots:
-            free = {peer.id: self._free_share(peer, handed[peer.id]) for peer in self._peers}
-            to = max(free, key=free.__getitem__, default=None)
-            if to is None or free[to] <= 0:
+            to = max(room, key=room.__getitem__, default=None)
+            if to is None or room[to] <= 0:
                 return
-            handed[to] += 1
+            room[to] -= 1
             if not await self._task_runner.hand_over(connection_id, to):
-                handed[to] -= 1
+                room[to] += 1
             await asyncio.sleep(MOVE_PAUSE_SECONDS)
 
-    def _free_share(self, peer: Peer, handed: int) -> int:
-        """Return how many more connections a worker should take after `handed` ones."""
-        return min(self._share, peer.capacity) - peer.load - handed
+    def _free_share(self, peer: Peer) -> int:
+        """Return how many more connections a worker should take."""
+        return min(self._share, peer.capacity) - peer.load
 
 
 def mark_dead_workers() -> list[Worker]:

@@ -217,6 +217,21 @@ def test_handover_ends_where_no_worker_has_room() -> None:
     assert runner.handed[1] == 5
 
 
+def test_loads_that_are_read_during_a_handover_end_it_no_earlier() -> None:
+    runner = SlowRunner(8)
+    balancer = drained(runner, Peer(1, 92, 100, False))
+
+    async def run() -> None:
+        handover = asyncio.create_task(balancer.hand_over_excess())
+        await asyncio.sleep(2.5)
+        assert runner.handed[1] == 4
+        balancer._peers = [Peer(1, 96, 100, False)]  # As `refresh` does.
+        assert await handover
+
+    run_in_virtual_time(run)
+    assert runner.left == []
+
+
 # --- Connections without --------------------------------------------------------------------------
 
 
